@@ -1,0 +1,1 @@
+//! Reading `/metrics` pages: Prometheus text and OpenMetrics.

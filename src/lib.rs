@@ -1,0 +1,17 @@
+//! An interactive launch-day runbook for the terminal.
+//!
+//! tminus walks a team through a launch: before T-0, at T-0, after it, and back again if it goes wrong. A pure
+//! core, which has no clock, disk, network, process or terminal, is surrounded by a [`runtime`] that performs
+//! what the core asks for. State is the fold of a journal, and one rule holds everywhere:
+//!
+//! > **The world is acted on only in reaction to a recorded event.**
+//!
+//! Each module may import those to its left, never the other way round:
+//!
+//! ```text
+//! check ← runbook ← journal ← run ← app ← ui ← runtime ← cli ← main
+//!         report, drill → run, journal, runbook, check        config → app::keys, ui::theme
+//! ```
+
+pub mod check;
+pub mod runbook;

@@ -1,0 +1,5 @@
+//! Placeholder.
+/// Loaded.
+pub struct Loaded;
+/// Load.
+pub fn load() {}
