@@ -9,6 +9,7 @@
 pub mod expectation;
 pub mod exposition;
 pub mod metric;
+pub mod observation;
 pub mod series;
 pub mod streak;
 pub mod threshold;
@@ -19,8 +20,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use expectation::{Expectation, Judgement, Observation, judge};
+pub use expectation::{Expectation, Judgement, judge};
 pub use metric::{Baseline, MetricState};
+pub use observation::{Blind, Facts, FileFacts, Observation};
 pub use series::Series;
 pub use streak::CheckState;
 pub use threshold::{Comparison, Limit};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Reason, Verdict};
+use super::{Observation, Verdict};
 
 /// A mistake in an expectation or a limit, with its place inside that string.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,15 +37,6 @@ impl Expectation {
     pub fn text(&self) -> &str {
         &self.text
     }
-}
-
-/// What a probe saw; the facts differ by kind.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Observation {
-    /// Set when nothing could be seen, with a sentence for people.
-    pub blind: Option<(Reason, String)>,
-    /// How long the look took.
-    pub took: Duration,
 }
 
 /// What the expectations say of an observation.
