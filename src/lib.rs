@@ -14,4 +14,5 @@
 //! ```
 
 pub mod check;
+pub mod journal;
 pub mod runbook;
