@@ -8,6 +8,8 @@
 
 pub mod expectation;
 pub mod exposition;
+pub mod foreign;
+pub mod json_path;
 pub mod metric;
 pub mod observation;
 pub mod series;
