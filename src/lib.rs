@@ -15,4 +15,5 @@
 
 pub mod check;
 pub mod journal;
+pub mod run;
 pub mod runbook;
