@@ -249,8 +249,8 @@ enum Place {
 enum TextTest {
     Is(String),
     IsNot(String),
-    Contains(String),
-    Matches(Regex),
+    /// `matches`, and `contains` as the regular expression of its text: its search is much faster than ours.
+    Finds(Regex),
 }
 
 #[derive(Clone)]
@@ -258,8 +258,8 @@ enum JsonTest {
     /// Ordered comparisons have a number on their right side.
     Compare(Comparison, Found),
     Within(f64, f64),
-    Contains(String),
-    Matches(Regex),
+    /// See [`TextTest::Finds`].
+    Finds(Regex),
     Exists,
     Absent,
 }

@@ -279,10 +279,7 @@ fn first_load_error(text: &str, errors: load::Errors<&str, ()>) -> SyntaxError {
         return path_error(0..text.len(), "not a jq path", None);
     };
     let (part, message) = match error {
-        load::Error::Io(errors) => errors
-            .into_iter()
-            .next()
-            .map(|(part, message)| (part, message)),
+        load::Error::Io(errors) => errors.into_iter().next(),
         load::Error::Lex(errors) => errors.into_iter().next().map(|(expected, part)| {
             let message = match expected {
                 load::lex::Expect::Delim(open) => {

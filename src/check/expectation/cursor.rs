@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use jiff::{Span, SpanRelativeTo};
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::SyntaxError;
 use crate::check::Comparison;
@@ -163,8 +164,15 @@ impl<'a> Cursor<'a> {
         Err(self.error("the quote is never closed", None))
     }
 
+    /// Takes a text in quotes, as the regular expression that finds it.
+    pub(super) fn literal(&mut self) -> Result<Regex, SyntaxError> {
+        let before = *self;
+        let pattern = regex::escape(&self.string()?);
+        Regex::new(&pattern).map_err(|_| before.error("the text is too long", None))
+    }
+
     /// Takes `/regex/` or `/regex/i`.
-    pub(super) fn regex(&mut self) -> Result<regex::bytes::Regex, SyntaxError> {
+    pub(super) fn regex(&mut self) -> Result<Regex, SyntaxError> {
         let rest = self.rest();
         let Some(body) = rest.strip_prefix('/') else {
             return Err(self.error(
@@ -177,7 +185,7 @@ impl<'a> Cursor<'a> {
         let (pattern, start) = (body[..end].replace("\\/", "/"), self.at);
         self.advance(end + 2);
         let ignore_case = self.take_word("i");
-        regex::bytes::RegexBuilder::new(&pattern)
+        RegexBuilder::new(&pattern)
             .case_insensitive(ignore_case)
             .build()
             .map_err(|error| {

@@ -1,5 +1,7 @@
 //! The grammar of expectations: `SUBJECT [OPERATOR] [VALUE]`, each kind of probe with its own subjects.
 
+use regex::bytes::Regex;
+
 use super::cursor::{Cursor, Unit, finite, syntax_error};
 use super::{Bounds, Fact, JsonTest, Kind, Place, Quantity, SyntaxError, Test, TextTest};
 use crate::check::Comparison;
@@ -129,11 +131,8 @@ fn bounds(cursor: &mut Cursor<'_>, unit: Unit) -> Result<Bounds, SyntaxError> {
 }
 
 fn text_test(cursor: &mut Cursor<'_>) -> Result<TextTest, SyntaxError> {
-    if cursor.take_word("contains") {
-        return Ok(TextTest::Contains(cursor.string()?));
-    }
-    if cursor.take_word("matches") {
-        return Ok(TextTest::Matches(cursor.regex()?));
+    if let Some(regex) = search(cursor)? {
+        return Ok(TextTest::Finds(regex));
     }
     let before = *cursor;
     match cursor.comparison()? {
@@ -144,6 +143,17 @@ fn text_test(cursor: &mut Cursor<'_>) -> Result<TextTest, SyntaxError> {
             Some("write `contains \"x\"`, `matches /x/`, `== \"x\"` or `!= \"x\"`"),
         )),
     }
+}
+
+/// `contains "text"` or `matches /regex/`.
+fn search(cursor: &mut Cursor<'_>) -> Result<Option<Regex>, SyntaxError> {
+    if cursor.take_word("contains") {
+        return cursor.literal().map(Some);
+    }
+    if cursor.take_word("matches") {
+        return cursor.regex().map(Some);
+    }
+    Ok(None)
 }
 
 fn header(cursor: &mut Cursor<'_>) -> Result<Test, SyntaxError> {
@@ -273,11 +283,8 @@ fn json_test(cursor: &mut Cursor<'_>) -> Result<JsonTest, SyntaxError> {
         let (low, high) = cursor.range(Unit::Plain)?;
         return Ok(JsonTest::Within(low, high));
     }
-    if cursor.take_word("contains") {
-        return Ok(JsonTest::Contains(cursor.string()?));
-    }
-    if cursor.take_word("matches") {
-        return Ok(JsonTest::Matches(cursor.regex()?));
+    if let Some(regex) = search(cursor)? {
+        return Ok(JsonTest::Finds(regex));
     }
     let Some(comparison) = cursor.comparison()? else {
         return Err(cursor.error("a comparison is missing", None));
