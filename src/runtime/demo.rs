@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_healthy_service_passes_every_probe_of_the_runbook() {
+    async fn a_healthy_service_says_so_on_every_endpoint() {
         let demo = start().await;
         assert_eq!(
             get(&demo, "/health").await,
@@ -193,7 +193,7 @@ mod tests {
         drop(demo);
         loop {
             // The listener closes in a task of its own; this ends when it has.
-            if let Err(error) = client(&url, ClientAction::Status, &mut tokio::io::sink()).await {
+            if let Err(error) = client(&url, ClientAction::Status, &mut io::sink()).await {
                 assert!(
                     matches!(error, ClientError::Unreachable { .. }),
                     "{error:?}"

@@ -2,10 +2,10 @@
 //!
 //! It is part of the program so that the demo needs nothing else on the machine.
 
+use std::io::Write;
 use std::time::Duration;
 
 use reqwest::{Client, Method};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// The service says something at least so often.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -83,12 +83,14 @@ pub enum ClientError {
 
 /// Asks the service at the base URL `address` and copies its answer to `out` line by line.
 ///
+/// `out` blocks: what calls this has nothing else to do meanwhile.
+///
 /// # Errors
 /// When the service isn't there, refuses, or goes away; a command that calls this has to end with a failure then.
 pub async fn client(
     address: &str,
     action: ClientAction,
-    out: &mut (impl AsyncWrite + Unpin),
+    out: &mut impl Write,
 ) -> Result<(), ClientError> {
     let unreachable = |source| ClientError::Unreachable {
         url: address.to_owned(),
@@ -110,8 +112,8 @@ pub async fn client(
         .await
         .map_err(unreachable)?;
     while let Some(chunk) = answer.chunk().await.map_err(ClientError::Interrupted)? {
-        out.write_all(&chunk).await?;
-        out.flush().await?;
+        out.write_all(&chunk)?;
+        out.flush()?;
     }
     if answer.status().is_success() {
         Ok(())
