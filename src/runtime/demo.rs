@@ -3,7 +3,7 @@
 //! A first look at tminus should need no cluster, no Prometheus and no `curl`, and yet nothing on the screen should
 //! be painted: the checks make real requests, the metrics are scraped and computed, the deploy is a command that
 //! takes five seconds, and the rollback heals what the deploy broke. So this is an HTTP service on a free port of
-//! the loopback interface, with traffic of its own, and [`client`] is what the runbook's commands call.
+//! the loopback interface, with traffic of its own, and [`client()`] is what the runbook's commands call.
 //!
 //! How it behaves is decided in [`behaviour`] and [`simulation`], which know neither sockets nor clocks.
 
