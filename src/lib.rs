@@ -16,3 +16,4 @@
 pub mod check;
 pub mod journal;
 pub mod runbook;
+pub mod runtime;
