@@ -67,7 +67,7 @@ impl App {
                 self.say(Tone::Alarm, "rollback decided: x runs each step");
             }
             Event::RollbackVerified { .. } => {
-                self.live.restart_streaks();
+                self.live.restart_terms();
                 self.say(Tone::Calm, "rollback verified: the live checks are good again");
                 return vec![Effect::Bell];
             }
