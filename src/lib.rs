@@ -17,3 +17,4 @@ pub mod check;
 pub mod journal;
 pub mod run;
 pub mod runbook;
+pub mod ui;
