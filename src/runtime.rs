@@ -5,7 +5,5 @@
 pub mod demo;
 pub mod probe;
 pub mod recorder;
-pub mod session;
 pub mod store;
 pub mod term;
-pub mod watching;

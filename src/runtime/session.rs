@@ -131,7 +131,7 @@ pub fn pick(mut picker: Picker, theme: &Theme) -> Result<PickerOutcome, SessionE
                 _ = signals.next() => None,
             };
             let Some(Ok(event)) = event else { return Ok(PickerOutcome::Quit) };
-            if let Some(Msg::Key(key)) = term::message(event)
+            if let Some(Msg::Key(key)) = term::message(event, |_, _| None)
                 && let Some(outcome) = picker.update(key)
             {
                 return Ok(outcome);
@@ -276,7 +276,7 @@ impl Turn {
             event = self.input.next() => match event {
                 Some(Ok(event)) => {
                     self.urgent = true;
-                    term::message(event).map_or(Woken::Time, Woken::Message)
+                    self.meaning(event)
                 }
                 // The terminal is gone: going on would spin on its end of file.
                 Some(Err(_)) | None => Woken::Stopped,
@@ -331,12 +331,17 @@ impl Turn {
     fn queued(&mut self) -> Option<Woken> {
         if let Some(Some(Ok(event))) = self.input.next().now_or_never() {
             self.urgent = true;
-            return Some(term::message(event).map_or(Woken::Time, Woken::Message));
+            return Some(self.meaning(event));
         }
         if let Ok(msg) = self.answers.try_recv() {
             return Some(Woken::Message(msg));
         }
         self.happenings.try_recv().ok().map(Woken::Happened)
+    }
+
+    fn meaning(&self, event: crossterm::event::Event) -> Woken {
+        let row_at = |column, row| ui::row_at(&self.app, column, row);
+        term::message(event, row_at).map_or(Woken::Time, Woken::Message)
     }
 
     fn happened(&mut self, happening: Happening) {

@@ -106,8 +106,9 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// What a terminal event means to the core; `None` when nothing.
-pub fn message(event: Event) -> Option<Msg> {
+/// What a terminal event means to the core; `None` when nothing. `row_at` says which row of the checklist is drawn at
+/// a column and row of the terminal.
+pub fn message(event: Event, row_at: impl Fn(u16, u16) -> Option<usize>) -> Option<Msg> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => key_of(key).map(Msg::Key),
         Event::Paste(text) => Some(Msg::Paste(text)),
@@ -115,7 +116,7 @@ pub fn message(event: Event) -> Option<Msg> {
         Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::ScrollDown => Some(Msg::Wheel(3)),
             MouseEventKind::ScrollUp => Some(Msg::Wheel(-3)),
-            MouseEventKind::Down(event::MouseButton::Left) => Some(Msg::Click { column: mouse.column, row: mouse.row }),
+            MouseEventKind::Down(event::MouseButton::Left) => row_at(mouse.column, mouse.row).map(Msg::Click),
             _ => None,
         },
         _ => None,
