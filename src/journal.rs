@@ -181,9 +181,12 @@ pub enum Ending {
     Scrubbed,
 }
 
-/// What can happen in a run. Tagged by `event` on disk.
+/// What can happen in a run.
+///
+/// On disk an event's name and fields stand flat beside the entry's; [`codec`] does that by hand, because serde's
+/// own way (`tag = "event"`) copies every event into a buffer first and takes half as long again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "event")]
+#[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// The run began; always the first entry.
     RunOpened {
@@ -326,6 +329,9 @@ pub enum Event {
         direction: Direction,
         /// The exact shell text.
         command: String,
+        /// Initials of the second person who confirmed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        second: Option<String>,
     },
     /// Somebody asked a command to stop.
     AttemptInterrupted {
@@ -442,7 +448,7 @@ pub enum Event {
     Unrecognised {
         /// Its name.
         name: String,
-        /// Its JSON.
+        /// The entry's whole JSON object, its time and actor included.
         json: String,
     },
 }

@@ -315,7 +315,7 @@ pub struct Bindings {
 
 use Action as A;
 use Group as G;
-use Place::{Board, Log, Poll, Rollback, Step, Timeline};
+use Place::{Board, Log, Poll, Rollback, Step};
 
 /// `(action, id, name, hint, keys, places, group)`, in the order in which footer and help show them.
 type Row = (Action, &'static str, &'static str, &'static str, &'static str, &'static [Place], Group);
@@ -449,7 +449,7 @@ mod tests {
     #[test]
     fn no_key_means_two_things_at_one_place() {
         let bindings = Bindings::default();
-        for place in [Board, Step, Poll, Rollback, Log, Timeline] {
+        for place in [Board, Step, Poll, Rollback, Log, Place::Timeline] {
             let mut seen = std::collections::BTreeMap::new();
             for binding in bindings.at(place) {
                 for key in &binding.keys {

@@ -176,13 +176,18 @@ impl Live {
             state.reset();
         }
         self.verified_since = None;
-        for terms in &mut self.terms_since {
-            terms.fill(None);
-        }
+        self.restart_terms();
         for soak in self.soaks.values_mut() {
             soak.counted = None;
         }
         self.hurry(now);
+    }
+
+    /// Triggers' terms have to hold anew from now on.
+    pub fn restart_terms(&mut self) {
+        for terms in &mut self.terms_since {
+            terms.fill(None);
+        }
     }
 
     /// The believed verdict of something that proves.

@@ -239,6 +239,8 @@ pub struct Confirm {
     pub command: Command,
     /// The exact shell text that will run.
     pub text: String,
+    /// Initials of the second person, once given.
+    pub second: Option<String>,
     /// What is still asked, in order; the first is asked now.
     pub asks: Vec<Ask>,
     /// What has been typed.

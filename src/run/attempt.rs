@@ -62,7 +62,7 @@ impl Run {
 
     pub(super) fn apply_attempt(&mut self, entry: &Entry) {
         match &entry.event {
-            Event::AttemptStarted { attempt, step, direction, command } => {
+            Event::AttemptStarted { attempt, step, direction, command, .. } => {
                 self.apply_started(entry, *attempt, step.as_ref(), *direction, command);
             }
             Event::AttemptInterrupted { attempt } => {
