@@ -470,7 +470,7 @@ impl Draft<'_> {
             },
             _ => failed("create", &self.dir)(source),
         })?;
-        private::sync_dir(self.dir.parent().unwrap_or(&self.dir))
+        private::sync_dir(private::parent_of(&self.dir))
     }
 }
 
@@ -516,3 +516,6 @@ fn notices_of(reading: &Reading) -> Vec<String> {
          to see the run as it is."
     )]
 }
+
+#[cfg(test)]
+mod tests;
