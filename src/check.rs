@@ -8,6 +8,8 @@
 
 pub mod expectation;
 pub mod exposition;
+pub mod foreign;
+pub mod json_path;
 pub mod metric;
 pub mod observation;
 pub mod series;
@@ -20,11 +22,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use expectation::{Expectation, Judgement, judge};
+pub use expectation::{Expectation, Judgement, SyntaxError, defaults, judge};
 pub use metric::{Baseline, MetricState};
 pub use observation::{Blind, Facts, FileFacts, Observation};
-pub use series::Series;
-pub use streak::CheckState;
+pub use series::{Sample, Series};
+pub use streak::{CheckState, Flip, Streak};
 pub use threshold::{Comparison, Limit};
 
 /// The two clocks, read once by the caller and passed in, so that everything downstream is reproducible.

@@ -329,6 +329,9 @@ pub enum Event {
         direction: Direction,
         /// The exact shell text.
         command: String,
+        /// Initials of the second person who confirmed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        second: Option<String>,
     },
     /// Somebody asked a command to stop.
     AttemptInterrupted {

@@ -13,7 +13,10 @@
 //!         report, drill → run, journal, runbook, check        config → app::keys, ui::theme
 //! ```
 
+pub mod app;
 pub mod check;
 pub mod journal;
+pub mod run;
 pub mod runbook;
 pub mod runtime;
+pub mod ui;

@@ -1,3 +1,9 @@
-//! Everything that touches the world on behalf of the pure core.
+//! Everything that touches the world: disk, network, processes, terminal, clocks.
+//!
+//! The core decides, this performs. Nothing here keeps state of the run: what has to survive is in the journal.
 
+pub mod demo;
+pub mod probe;
+pub mod recorder;
 pub mod store;
+pub mod term;

@@ -1,0 +1,456 @@
+//! The core: a message comes in, effects come out.
+//!
+//! [`App::update`] is the only way in and it touches nothing: what is to be done to the world comes back as
+//! [`Effect`]s for the runtime to perform. The one rule is kept here: an operator's key never leads to
+//! [`Effect::Spawn`] or [`Effect::Signal`]; it leads to [`Effect::Record`], and only the recorded entry's return as
+//! [`Msg::Recorded`] lets the rest happen ([`react`]). So nothing runs that is not in the journal.
+
+pub mod board;
+pub mod coach;
+pub mod command;
+pub mod deciding;
+pub mod keys;
+pub mod live;
+pub mod output;
+pub mod overlay;
+pub mod polling;
+pub mod react;
+pub mod recording;
+pub mod search;
+pub mod view;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::check::{Blind, Judgement, Now};
+use crate::journal::{AUTO, Entry, Event, Outcome};
+use crate::run::Run;
+use crate::runbook::{Runbook, StepIndex};
+
+use keys::{Action, Bindings, Key};
+use live::Live;
+use output::{Line, Outputs};
+use view::{Notice, Screen, Tone, View};
+
+/// Something that happened outside.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The wheel turned, in lines; positive is down.
+    Wheel(i32),
+    /// A row of the checklist was clicked: position in [`View::rows`].
+    Click(usize),
+    /// The terminal has this many columns and rows.
+    Resize(u16, u16),
+    /// An entry is safely in the journal.
+    Recorded(Entry),
+    /// An event could not be recorded; with the reason and what to do.
+    RecordFailed {
+        /// The sentence for the operator.
+        message: String,
+        /// Whether trying again can't help.
+        fatal: bool,
+    },
+    /// A check was looked at.
+    Checked {
+        /// Position in the runbook's checks.
+        check: usize,
+        /// What it says.
+        judgement: Judgement,
+    },
+    /// A metric was sampled.
+    Sampled {
+        /// Position in the runbook's metrics.
+        metric: usize,
+        /// The number, or why there is none.
+        sample: Result<f64, Blind>,
+    },
+    /// A command runs.
+    Spawned {
+        /// The attempt.
+        attempt: u64,
+        /// Its process id, for display.
+        pid: u32,
+    },
+    /// A command printed something.
+    Output {
+        /// The attempt.
+        attempt: u64,
+        /// Complete lines since the last time.
+        lines: Vec<Line>,
+        /// The line that hasn't ended yet.
+        partial: Option<Line>,
+        /// Lines that were dropped because too many came at once.
+        skipped: u64,
+    },
+    /// A command ended.
+    Ended {
+        /// The attempt.
+        attempt: u64,
+        /// How.
+        outcome: Outcome,
+        /// How long it ran.
+        took: Duration,
+    },
+    /// A deadline came; see [`App::deadline`].
+    Tick,
+    /// The machine slept, or a clock jumped: nothing measured before counts.
+    Slept,
+}
+
+/// How hard a command is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// TERM to its process group.
+    Terminate,
+    /// KILL to its process group.
+    Kill,
+}
+
+/// A command to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spawn {
+    /// Number of the attempt.
+    pub attempt: u64,
+    /// The exact shell text.
+    pub command: String,
+    /// Working directory, relative to the runbook's folder.
+    pub dir: Option<String>,
+    /// When it is stopped.
+    pub timeout: Option<Duration>,
+    /// Whether it needs a terminal.
+    pub tty: bool,
+}
+
+/// Something to be done outside.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Append to the journal and sync; answers with [`Msg::Recorded`] or [`Msg::RecordFailed`].
+    Record {
+        /// Who.
+        by: String,
+        /// What.
+        event: Event,
+    },
+    /// Start a command whose intent is recorded.
+    Spawn(Spawn),
+    /// Stop a command; recorded before.
+    Signal {
+        /// The attempt.
+        attempt: u64,
+        /// How hard.
+        stop: Stop,
+    },
+    /// Look at a check; answers with [`Msg::Checked`].
+    Look(usize),
+    /// Sample a metric; answers with [`Msg::Sampled`].
+    Sample(usize),
+    /// Ring the terminal's bell.
+    Bell,
+    /// Put text on the clipboard (OSC 52).
+    Copy(String),
+    /// Open a URL with the desktop's opener.
+    OpenLink(String),
+    /// Leave the program.
+    Leave,
+}
+
+/// Whether what was done is on disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Saving {
+    /// All of it.
+    #[default]
+    Saved,
+    /// Something isn't, and trying again may help.
+    Failed(String),
+    /// The journal can't be trusted any more: nothing further is recorded.
+    Lost(String),
+}
+
+/// How the program was started.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The name entries are recorded under.
+    pub operator: String,
+    /// Nothing may be recorded or run.
+    pub read_only: bool,
+    /// Whether the newcomer's line is shown.
+    pub coach: bool,
+    /// Name of the environment, for the badge; the target when empty.
+    pub environment: String,
+}
+
+/// The state of the program.
+#[derive(Debug)]
+pub struct App {
+    /// The run.
+    pub run: Run,
+    /// Checks and metrics as they are now.
+    pub live: Live,
+    /// What is being looked at.
+    pub view: View,
+    /// What commands print.
+    pub outputs: Outputs,
+    /// Process ids of running attempts, for display.
+    pub pids: std::collections::BTreeMap<u64, u32>,
+    /// How the program was started.
+    pub options: Options,
+    /// The bindings in force.
+    pub bindings: Bindings,
+    /// Whether what was done is on disk.
+    pub saving: Saving,
+    /// The time of the latest message; screens are drawn for this moment.
+    pub now: Now,
+    /// Operator acts that are on their way to the disk. Keys wait for them, so that two fast keys can't both act on
+    /// a state that the first is about to change.
+    awaiting: usize,
+    /// What came while an act was on its way.
+    deferred: VecDeque<Msg>,
+    /// Automatic events on their way, by a name that makes each unique.
+    requested: BTreeSet<String>,
+    /// The highest attempt number given out, recorded or not.
+    issued_attempts: u64,
+    /// When running attempts that were asked to stop are killed (monotonic).
+    kill_at: Vec<(u64, Duration)>,
+    dirty: bool,
+}
+
+/// The most messages that wait for a slow disk; further ones are dropped, with a notice.
+const MAXIMUM_DEFERRED: usize = 1_000;
+
+impl App {
+    /// The program at the start of a session: state from the journal, nothing looked at yet.
+    pub fn new(runbook: Arc<Runbook>, entries: Vec<Entry>, options: Options, now: Now) -> Self {
+        let live = Live::new(&runbook, now);
+        let run = Run::replay(runbook, entries);
+        let mut app = Self {
+            live,
+            view: View { size: (80, 24), ..View::default() },
+            outputs: Outputs::default(),
+            pids: std::collections::BTreeMap::new(),
+            options,
+            bindings: Bindings::default(),
+            saving: Saving::Saved,
+            now,
+            awaiting: 0,
+            deferred: VecDeque::new(),
+            requested: BTreeSet::new(),
+            issued_attempts: run.next_attempt() - 1,
+            kill_at: Vec::new(),
+            dirty: true,
+            run,
+        };
+        app.live.restore_baselines(&app.run);
+        app.rebuild_rows();
+        app.go_to_next();
+        app
+    }
+
+    /// What to do first: look at everything, and settle attempts whose end nobody saw.
+    pub fn start(&mut self) -> Vec<Effect> {
+        let mut effects = self.settle_lost_attempts();
+        effects.extend(self.live.due(self.now));
+        effects
+    }
+
+    /// Takes in one message and says what is to be done.
+    pub fn update(&mut self, now: Now, msg: Msg) -> Vec<Effect> {
+        let second_passed = now.wall.as_second() != self.now.wall.as_second();
+        self.now = now;
+        let mut effects = self.handle(msg);
+        effects.extend(self.tend());
+        while self.awaiting == 0 {
+            let Some(msg) = self.deferred.pop_front() else { break };
+            effects.extend(self.handle(msg));
+        }
+        self.dirty |= second_passed;
+        effects
+    }
+
+    /// Whether something on the screen may have changed since the last time this was asked.
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    fn handle(&mut self, msg: Msg) -> Vec<Effect> {
+        if self.awaiting > 0 && matches!(msg, Msg::Key(_) | Msg::Paste(_)) {
+            self.defer(msg);
+            return Vec::new();
+        }
+        match msg {
+            Msg::Key(key) => self.on_key(key),
+            Msg::Paste(text) => self.on_paste(&text),
+            Msg::Wheel(lines) => self.on_wheel(lines),
+            Msg::Click(row) => self.on_click(row),
+            Msg::Resize(columns, rows) => {
+                self.dirty = true;
+                self.view.size = (columns, rows);
+                Vec::new()
+            }
+            Msg::Recorded(entry) => self.on_recorded(entry),
+            Msg::RecordFailed { message, fatal } => self.on_record_failed(message, fatal),
+            Msg::Checked { check, judgement } => self.on_checked(check, judgement),
+            Msg::Sampled { metric, sample } => self.on_sampled(metric, sample),
+            Msg::Spawned { attempt, pid } => {
+                self.dirty = true;
+                self.pids.insert(attempt, pid);
+                Vec::new()
+            }
+            Msg::Output { attempt, lines, partial, skipped } => {
+                self.dirty = true;
+                self.on_output(attempt, lines, partial, skipped);
+                Vec::new()
+            }
+            Msg::Ended { attempt, outcome, took } => self.on_ended(attempt, outcome, took),
+            Msg::Tick => Vec::new(),
+            Msg::Slept => {
+                self.dirty = true;
+                self.live.forget(self.now);
+                self.say(Tone::Warning, "this machine slept: everything is being looked at again");
+                Vec::new()
+            }
+        }
+    }
+
+    fn defer(&mut self, msg: Msg) {
+        if self.deferred.len() < MAXIMUM_DEFERRED {
+            self.deferred.push_back(msg);
+        } else {
+            self.say(Tone::Warning, "the disk is slow: keys are being dropped");
+        }
+    }
+
+    fn on_key(&mut self, key: Key) -> Vec<Effect> {
+        self.dirty = true;
+        if self.view.overlay.is_some() {
+            return self.overlay_key(key);
+        }
+        match self.bindings.action(self.view.screen.place(), key) {
+            Some(action) => self.act(action),
+            None => Vec::new(),
+        }
+    }
+
+    /// Does what a key or a line of the palette asks for.
+    pub fn act(&mut self, action: Action) -> Vec<Effect> {
+        self.dirty = true;
+        if self.options.read_only && changes_run(action) {
+            return self.refuse("this run is open read-only: leave, and `tminus resume` it to act");
+        }
+        match action {
+            Action::Record
+            | Action::Waive
+            | Action::Skip
+            | Action::TakeBack
+            | Action::Note
+            | Action::Todo
+            | Action::StatusMessage
+            | Action::Hold
+            | Action::MoveTarget
+            | Action::TakeRole
+            | Action::Recycle
+            | Action::Scrub
+            | Action::CloseRun => self.act_recording(action),
+            Action::RunCommand | Action::UndoCommand | Action::Interrupt => self.act_command(action),
+            Action::Poll | Action::AnswerGo | Action::AnswerNoGo | Action::AnswerAbsent => self.act_poll(action),
+            Action::Rollback | Action::AttestRollback | Action::FireTrigger => self.act_deciding(action),
+            Action::Search | Action::NextMatch | Action::PreviousMatch => self.act_search(action),
+            Action::Palette | Action::Help => self.act_overlay(action),
+            Action::Recheck => {
+                let effects = self.recheck();
+                self.say(Tone::Calm, "looking again");
+                effects
+            }
+            Action::Leave => self.leave(),
+            _ => self.act_looking(action),
+        }
+    }
+
+    fn leave(&mut self) -> Vec<Effect> {
+        if self.run.running_attempts().next().is_some() && !self.options.read_only {
+            return self.ask_before_leaving();
+        }
+        vec![Effect::Leave]
+    }
+
+    /// Asks for an operator's act to be recorded. Keys wait until it is.
+    fn record(&mut self, event: Event) -> Vec<Effect> {
+        if let Saving::Lost(message) = &self.saving {
+            let message = message.clone();
+            return self.refuse(&message);
+        }
+        self.awaiting += 1;
+        vec![Effect::Record { by: self.options.operator.clone(), event }]
+    }
+
+    /// Asks for something the program found out to be recorded, once per name until it is.
+    fn record_auto(&mut self, name: String, event: Event) -> Option<Effect> {
+        if self.options.read_only || matches!(self.saving, Saving::Lost(_)) || !self.requested.insert(name) {
+            return None;
+        }
+        Some(Effect::Record { by: AUTO.to_owned(), event })
+    }
+
+    fn refuse(&mut self, why: &str) -> Vec<Effect> {
+        self.say(Tone::Warning, why);
+        Vec::new()
+    }
+
+    /// Says something on the message line.
+    pub fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        self.dirty = true;
+        self.view.notice = Some(Notice { text: text.into(), tone, at: self.now.monotonic });
+    }
+
+    /// The step that keys act on: the one under the cursor, or the one whose screen is open.
+    pub fn current_step(&self) -> Option<StepIndex> {
+        match self.view.screen {
+            Screen::Step(step) => Some(step),
+            Screen::Rollback => self.rollback_step_under_cursor(),
+            _ => self.board_step_under_cursor(),
+        }
+    }
+}
+
+/// Whether an action is out of the question in a read-only session.
+fn changes_run(action: Action) -> bool {
+    !matches!(
+        action,
+        Action::Down
+            | Action::Up
+            | Action::Top
+            | Action::Bottom
+            | Action::HalfPageDown
+            | Action::HalfPageUp
+            | Action::PreviousSection
+            | Action::NextSection
+            | Action::GoToNext
+            | Action::ShowPreLaunch
+            | Action::ShowLaunch
+            | Action::ShowPostLaunch
+            | Action::ShowRollback
+            | Action::ShowLog
+            | Action::ShowTimeline
+            | Action::NextPanel
+            | Action::Open
+            | Action::Back
+            | Action::Recheck
+            | Action::Details
+            | Action::Copy
+            | Action::OpenLink
+            | Action::Follow
+            | Action::Zoom
+            | Action::Search
+            | Action::NextMatch
+            | Action::PreviousMatch
+            | Action::Palette
+            | Action::Help
+            | Action::Interrupt
+            | Action::Leave
+            | Action::Poll
+    )
+}

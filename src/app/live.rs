@@ -1,0 +1,253 @@
+//! Checks and metrics as they are now, and when to look again.
+//!
+//! The core decides *when* to look, so that a drill can run the same schedule on a faster clock. Missed ticks are
+//! skipped, never caught up, and there is at most one look in flight per check: a target that hangs costs one task.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Effect;
+use crate::check::{Blind, CheckState, Judgement, MetricState, Now, Verdict};
+use crate::run::Run;
+use crate::runbook::{Proof, Runbook, StepIndex};
+
+/// When something is looked at next.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    every: Duration,
+    next: Duration,
+    in_flight: bool,
+}
+
+impl Turn {
+    /// Spreads the first looks over one interval, so that a thousand checks don't all start at once.
+    fn spread(every: Duration, position: usize, count: usize, now: Now) -> Self {
+        let share = every.mul_f64(position as f64 / count.max(1) as f64);
+        Self { every, next: now.monotonic + share.min(Duration::from_secs(1)), in_flight: false }
+    }
+
+    fn take(&mut self, now: Now) -> bool {
+        if self.in_flight || now.monotonic < self.next {
+            return false;
+        }
+        self.in_flight = true;
+        self.next += self.every;
+        if self.next <= now.monotonic {
+            self.next = now.monotonic + self.every;
+        }
+        true
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        (!self.in_flight).then_some(self.next)
+    }
+}
+
+/// A period in which everything a step names has to stay in band.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Soak {
+    /// Time in band so far.
+    pub clean: Duration,
+    /// When it was last counted (monotonic); `None` while it is paused.
+    pub counted: Option<Duration>,
+    /// How often a breach started it over.
+    pub restarts: u32,
+}
+
+/// Checks and metrics as they are now.
+#[derive(Debug)]
+pub struct Live {
+    runbook: Arc<Runbook>,
+    checks: Vec<(CheckState, Turn)>,
+    metrics: Vec<(MetricState, Turn)>,
+    /// Soaks that are on, by step.
+    pub soaks: BTreeMap<StepIndex, Soak>,
+    /// Since when everything a rollback has to prove holds (monotonic).
+    pub verified_since: Option<Duration>,
+    /// Since when each trigger's terms hold (monotonic): one list per trigger.
+    pub terms_since: Vec<Vec<Option<Duration>>>,
+}
+
+impl Live {
+    /// Nothing has been looked at yet.
+    pub fn new(runbook: &Arc<Runbook>, now: Now) -> Self {
+        let total = runbook.checks.len() + runbook.metrics.len();
+        let checks = runbook.checks.iter().enumerate();
+        let metrics = runbook.metrics.iter().enumerate();
+        let first_metric = runbook.checks.len();
+        let terms = |trigger: &crate::runbook::Trigger| {
+            vec![None; trigger.condition.as_ref().map_or(0, |condition| condition.terms().len())]
+        };
+        Self {
+            checks: checks
+                .map(|(at, check)| (CheckState::new(check), Turn::spread(check.every, at, total, now)))
+                .collect(),
+            metrics: metrics
+                .map(|(at, metric)| {
+                    (MetricState::new(metric), Turn::spread(metric.every, first_metric + at, total, now))
+                })
+                .collect(),
+            soaks: BTreeMap::new(),
+            verified_since: None,
+            terms_since: runbook.triggers.iter().map(terms).collect(),
+            runbook: Arc::clone(runbook),
+        }
+    }
+
+    /// A check as it is now.
+    pub fn check(&self, check: usize) -> &CheckState {
+        &self.checks[check].0
+    }
+
+    /// A metric as it is now.
+    pub fn metric(&self, metric: usize) -> &MetricState {
+        &self.metrics[metric].0
+    }
+
+    /// Baselines that were recorded in an earlier session.
+    pub fn restore_baselines(&mut self, run: &Run) {
+        for (&metric, &baseline) in &run.baselines {
+            self.metrics[metric].0.set_baseline(baseline);
+        }
+    }
+
+    /// The looks whose turn it is.
+    pub fn due(&mut self, now: Now) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (position, (_, turn)) in self.checks.iter_mut().enumerate() {
+            if turn.take(now) {
+                effects.push(Effect::Look(position));
+            }
+        }
+        for (position, (_, turn)) in self.metrics.iter_mut().enumerate() {
+            if turn.take(now) {
+                effects.push(Effect::Sample(position));
+            }
+        }
+        effects
+    }
+
+    /// When the next look is due (monotonic).
+    pub fn deadline(&self) -> Option<Duration> {
+        let checks = self.checks.iter().filter_map(|(_, turn)| turn.deadline());
+        let metrics = self.metrics.iter().filter_map(|(_, turn)| turn.deadline());
+        checks.chain(metrics).min()
+    }
+
+    /// Makes it everything's turn now.
+    pub fn hurry(&mut self, now: Now) {
+        let turns = self.checks.iter_mut().map(|(_, turn)| turn);
+        for turn in turns.chain(self.metrics.iter_mut().map(|(_, turn)| turn)) {
+            turn.next = now.monotonic;
+        }
+    }
+
+    /// Takes in a look at a check; the verdict before and after when the believed one changed.
+    pub fn checked(&mut self, check: usize, now: Now, judgement: Judgement) -> Option<(Verdict, Verdict)> {
+        let (state, turn) = &mut self.checks[check];
+        turn.in_flight = false;
+        state.observe(now, judgement).map(|flip| (flip.from, flip.to))
+    }
+
+    /// Takes in a sample of a metric; the verdict before and after when the believed one changed.
+    pub fn sampled(
+        &mut self,
+        metric: usize,
+        now: Now,
+        sample: Result<f64, Blind>,
+    ) -> Option<(Verdict, Verdict)> {
+        let (state, turn) = &mut self.metrics[metric];
+        turn.in_flight = false;
+        state.observe(now, sample).map(|flip| (flip.from, flip.to))
+    }
+
+    /// Takes a metric's baseline from what was sampled so far.
+    pub fn capture_baseline(&mut self, metric: usize, now: Now) -> Option<crate::check::Baseline> {
+        self.metrics[metric].0.capture_baseline(now)
+    }
+
+    /// Everything measured so far no longer counts.
+    pub fn forget(&mut self, now: Now) {
+        for (state, _) in &mut self.checks {
+            state.reset();
+        }
+        for (state, _) in &mut self.metrics {
+            state.reset();
+        }
+        self.verified_since = None;
+        self.restart_terms();
+        for soak in self.soaks.values_mut() {
+            soak.counted = None;
+        }
+        self.hurry(now);
+    }
+
+    /// Triggers' terms have to hold anew from now on.
+    pub fn restart_terms(&mut self) {
+        for terms in &mut self.terms_since {
+            terms.fill(None);
+        }
+    }
+
+    /// The believed verdict of something that proves.
+    pub fn verdict(&self, proof: Proof, now: Now) -> Verdict {
+        match proof {
+            Proof::Check(check) => self.checks[check].0.verdict(now),
+            Proof::Metric(metric) => self.metrics[metric].0.verdict(now),
+        }
+    }
+
+    /// What was last seen of something that proves, in a few words.
+    pub fn observed(&self, proof: Proof) -> String {
+        match proof {
+            Proof::Check(check) => {
+                self.checks[check].0.latest().map_or_else(String::new, |(judgement, _)| judgement.observed.clone())
+            }
+            Proof::Metric(metric) => {
+                let unit = &self.runbook.metrics[metric].unit;
+                let value = self.metrics[metric].0.value();
+                value.map_or_else(String::new, |value| format_value(value, unit))
+            }
+        }
+    }
+
+    /// How something that proves is named in evidence.
+    pub fn source(&self, proof: Proof) -> String {
+        match proof {
+            Proof::Check(check) => format!("check {}", self.runbook.checks[check].id),
+            Proof::Metric(metric) => format!("metric {}", self.runbook.metrics[metric].id),
+        }
+    }
+
+    /// Everything that a step names as its proof.
+    pub fn proofs(&self, step: StepIndex) -> Vec<Proof> {
+        let step = self.runbook.step(step);
+        let checks = step.checks.iter().map(|&check| Proof::Check(check));
+        checks.chain(step.metrics.iter().map(|&metric| Proof::Metric(metric))).collect()
+    }
+
+    /// How many checks and metrics have a verdict like this.
+    pub fn count(&self, now: Now, wanted: impl Fn(Verdict) -> bool) -> usize {
+        let checks = self.checks.iter().map(|(state, _)| state.verdict(now));
+        let metrics = self.metrics.iter().map(|(state, _)| state.verdict(now));
+        checks.chain(metrics).filter(|&verdict| wanted(verdict)).count()
+    }
+}
+
+/// A number with its unit, short enough for a panel: three significant digits below a thousand, none behind the
+/// point above.
+pub fn format_value(value: f64, unit: &str) -> String {
+    let magnitude = value.abs();
+    let number = if magnitude >= 100.0 || magnitude == 0.0 {
+        format!("{value:.0}")
+    } else if magnitude >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    };
+    match unit {
+        "" => number,
+        unit => format!("{number} {unit}"),
+    }
+}
