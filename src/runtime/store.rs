@@ -35,7 +35,7 @@ use thiserror::Error;
 use crate::journal::codec::{self, Chain, Damage, EncodeError, Ending, Header, HeaderError};
 use crate::journal::{Entry, Event};
 
-pub use append::{AppendError, Journal};
+pub use append::{AppendError, Journal, write_elsewhere};
 pub use list::{Ends, Listed};
 pub use lock::this_process;
 pub use name::run_name;

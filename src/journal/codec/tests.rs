@@ -127,6 +127,7 @@ fn one_of_each() -> Vec<Event> {
             step: None,
             direction: Direction::Undo,
             command: text(),
+            second: Some("bo".to_owned()),
         },
         Event::AttemptInterrupted { attempt: 1 },
         Event::AttemptEnded {
@@ -318,14 +319,22 @@ fn any_step_event() -> impl Strategy<Value = Event> {
 fn any_attempt_event() -> impl Strategy<Value = Event> {
     let direction = select(vec![Direction::Run, Direction::Undo]);
     prop_oneof![
-        (any::<u64>(), option::of(step()), direction, text()).prop_map(
-            |(attempt, step, direction, command)| Event::AttemptStarted {
-                attempt,
-                step,
-                direction,
-                command
-            }
-        ),
+        (
+            any::<u64>(),
+            option::of(step()),
+            direction,
+            text(),
+            option::of(text())
+        )
+            .prop_map(|(attempt, step, direction, command, second)| {
+                Event::AttemptStarted {
+                    attempt,
+                    step,
+                    direction,
+                    command,
+                    second,
+                }
+            }),
         any::<u64>().prop_map(|attempt| Event::AttemptInterrupted { attempt }),
         (
             any::<u64>(),

@@ -113,6 +113,11 @@ impl Journal {
         &self.header.run
     }
 
+    /// First line of the journal; what [`write_elsewhere`] needs.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// The run's directory; outputs of commands go to `out` in it.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -123,7 +128,7 @@ impl Journal {
         self.chain.seq()
     }
 
-    /// Whether an append failed for good: show NOT SAVED and offer [`Journal::write_elsewhere`].
+    /// Whether an append failed for good: show NOT SAVED and offer [`write_elsewhere`].
     pub fn is_poisoned(&self) -> bool {
         self.is_poisoned
     }
@@ -168,20 +173,21 @@ impl Journal {
         self.is_poisoned = true;
         AppendError::Failed { source }
     }
+}
 
-    /// Writes the whole journal to a new file, for when its own disk failed.
-    ///
-    /// The entries come from the caller's memory, since a disk that lost a write can't be trusted to give back the
-    /// others.
-    pub fn write_elsewhere(&self, path: &Path, entries: &[Entry]) -> Result<(), StoreError> {
-        let mut chain = Chain::new(&self.header);
-        let mut bytes = self.header.line().into_bytes();
-        for entry in entries {
-            let (_, line) = chain.write(entry.at, &entry.by, entry.event.clone())?;
-            bytes.extend_from_slice(&line);
-        }
-        private::write_new(path, &bytes)
+/// Writes a whole journal to a new file, for when its own disk failed.
+///
+/// The entries come from the caller's memory, since a disk that lost a write can't be trusted to give back the
+/// others; and it needs no [`Journal`], which may be busy on a thread of its own.
+pub fn write_elsewhere(path: &Path, header: &Header, entries: &[Entry]) -> Result<(), StoreError> {
+    let mut chain = Chain::new(header);
+    let mut bytes = header.line().into_bytes();
+    for entry in entries {
+        let (_, line) = chain.write(entry.at, &entry.by, entry.event.clone())?;
+        bytes.extend_from_slice(&line);
     }
+    private::write_new(path, &bytes)?;
+    private::sync_dir(private::parent_of(path))
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -424,11 +424,11 @@ fn a_journal_can_be_written_elsewhere() {
     let entries = scene.left_run();
     let journal = scene.store.open(RUN).unwrap().journal;
     let path = scene.home.path().join("rescued.jsonl");
-    journal.write_elsewhere(&path, &entries).unwrap();
+    write_elsewhere(&path, journal.header(), &entries).unwrap();
     assert_eq!(fs::read(&path).unwrap(), scene.bytes());
     assert_eq!(mode(&path), 0o600);
     assert!(
-        journal.write_elsewhere(&path, &entries).is_err(),
+        write_elsewhere(&path, journal.header(), &entries).is_err(),
         "nothing is overwritten"
     );
 }
