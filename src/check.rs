@@ -11,7 +11,6 @@ pub mod exposition;
 pub mod foreign;
 pub mod json_path;
 pub mod metric;
-pub mod number;
 pub mod observation;
 pub mod prometheus;
 pub mod scrape;

@@ -54,8 +54,17 @@ struct Point(
     String,
 );
 
-/// Decodes the answer to an instant query.
-pub fn decode(body: &str) -> QueryAnswer {
+/// The number in the answer to an instant query.
+///
+/// # Errors
+/// [`Reason::NoData`] for an empty list, [`Reason::Nan`] for `"NaN"`, [`Reason::Parse`] for anything but one number;
+/// and what the server gives as the reason for refusing.
+pub fn decode(body: &str) -> Result<f64, Blind> {
+    answer(body).value
+}
+
+/// The number in the answer to an instant query, and what the server warns of.
+pub fn answer(body: &str) -> QueryAnswer {
     let envelope: Envelope<'_> = match serde_json::from_str(body) {
         Ok(envelope) => envelope,
         Err(_) => {
@@ -146,7 +155,7 @@ mod tests {
     use super::*;
 
     fn vector(result: &str) -> Result<f64, Blind> {
-        decode(&format!(
+        answer(&format!(
             r#"{{"status":"success","data":{{"resultType":"vector","result":{result}}}}}"#
         ))
         .value
@@ -194,7 +203,7 @@ mod tests {
 
     #[test]
     fn rule_10_warnings_are_surfaced() {
-        let answer = decode(
+        let answer = answer(
             r#"{"status":"success","data":{"resultType":"scalar","result":[1,"2"]},"warnings":["a\u001b"],"infos":["b"]}"#,
         );
         assert_eq!(
@@ -210,7 +219,7 @@ mod tests {
     fn other_answers_are_unknown() {
         let matrix = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
         assert_eq!(
-            decode(matrix).value.unwrap_err().detail,
+            answer(matrix).value.unwrap_err().detail,
             "the query returns a matrix, not a number"
         );
         assert_eq!(
@@ -218,7 +227,7 @@ mod tests {
             Reason::Parse
         );
         let refused = |kind: &str| {
-            decode(&format!(
+            answer(&format!(
                 r#"{{"status":"error","errorType":"{kind}","error":"why"}}"#
             ))
             .value
@@ -234,7 +243,7 @@ mod tests {
         assert_eq!(refused("timeout").reason, Reason::Timeout);
         assert_eq!(refused("unavailable").reason, Reason::NoData);
         for body in ["", "<html>", "{}", "[]", r#"{"status":"success"}"#] {
-            assert!(decode(body).value.is_err(), "{body}");
+            assert!(answer(body).value.is_err(), "{body}");
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::expectation::SyntaxError;
 use super::exposition::{PageSample, Selector, samples};
+use super::foreign::quote;
 use super::{Blind, Formula, Now, Reason, Scrape};
 
 /// A selector that matches more series than this asks for half of the page.
@@ -19,7 +20,7 @@ const MOST_STEPS: usize = 4_000;
 /// The state of one `scrape` source in a run.
 #[derive(Clone, Debug)]
 pub struct ScrapeState {
-    plan: Plan,
+    plan: Result<Plan, Blind>,
     scale: f64,
     window: Duration,
     min_events: f64,
@@ -34,34 +35,47 @@ enum Plan {
     Quantile { quantile: f64, of: Box<Tally> },
 }
 
-impl ScrapeState {
-    /// Nothing was scraped yet. Below `min_events` in the window, a ratio or a quantile has no data.
-    ///
-    /// # Errors
-    /// When a selector of the formula is none; making one is also how a runbook's formula is checked.
-    pub fn new(scrape: &Scrape, min_events: Option<f64>) -> Result<Self, SyntaxError> {
+/// Checks the formula's selectors, for the time a runbook is loaded.
+///
+/// # Errors
+/// For the first selector that isn't one.
+pub fn validate(formula: &Formula) -> Result<(), SyntaxError> {
+    Plan::new(formula).map(|_| ())
+}
+
+impl Plan {
+    fn new(formula: &Formula) -> Result<Self, SyntaxError> {
         let counter = |text: &str| {
             Selector::parse(text).map(|selector| Box::new(Tally::new(selector, group_of_all)))
         };
-        let plan = match &scrape.formula {
-            Formula::Value(text) => Plan::Value(Selector::parse(text)?),
-            Formula::Rate(text) => Plan::Rate(counter(text)?),
-            Formula::Ratio { of, over } => Plan::Ratio {
+        Ok(match formula {
+            Formula::Value(text) => Self::Value(Selector::parse(text)?),
+            Formula::Rate(text) => Self::Rate(counter(text)?),
+            Formula::Ratio { of, over } => Self::Ratio {
                 of: counter(of)?,
                 over: counter(over)?,
             },
-            Formula::Quantile { quantile, of } => Plan::Quantile {
+            Formula::Quantile { quantile, of } => Self::Quantile {
                 quantile: *quantile,
                 of: Box::new(Tally::new(Selector::parse(of)?.into_buckets(), upper_bound)),
             },
-        };
-        Ok(Self {
-            plan,
+        })
+    }
+}
+
+impl ScrapeState {
+    /// Nothing was scraped yet. Below `min_events` in the window, a ratio or a quantile has no data.
+    ///
+    /// A formula that [`validate`] refuses gives no numbers.
+    pub fn new(scrape: &Scrape, min_events: Option<f64>) -> Self {
+        Self {
+            plan: Plan::new(&scrape.formula)
+                .map_err(|error| blind(Reason::Parse, quote(&error.message))),
             scale: scrape.scale,
             window: scrape.window,
             min_events: min_events.unwrap_or(0.0),
             at_least: false,
-        })
+        }
     }
 
     /// Takes in a page and computes the formula over the last window.
@@ -71,7 +85,7 @@ impl ScrapeState {
     /// series is selected, when a rate has only one look so far, and when too little happened for a ratio.
     pub fn observe(&mut self, now: Now, body: &str) -> Result<f64, Blind> {
         self.at_least = false;
-        let value = match &mut self.plan {
+        let value = match self.plan.as_mut().map_err(|blind| blind.clone())? {
             Plan::Value(selector) => present(selector, body)?,
             Plan::Rate(tally) => {
                 read([tally], now, self.window, body)?;
@@ -445,7 +459,7 @@ mod tests {
             scale: 1.0,
             window: Duration::from_secs(60),
         };
-        ScrapeState::new(&scrape, min_events).unwrap()
+        ScrapeState::new(&scrape, min_events)
     }
 
     fn rate(selector: &str) -> ScrapeState {
@@ -485,9 +499,7 @@ mod tests {
             window: Duration::from_secs(60),
         };
         assert_eq!(
-            ScrapeState::new(&scrape, None)
-                .unwrap()
-                .observe(at(0), "t 0.25"),
+            ScrapeState::new(&scrape, None).observe(at(0), "t 0.25"),
             Ok(250.0)
         );
     }
@@ -668,6 +680,17 @@ mod tests {
     }
 
     #[test]
+    fn a_formula_is_checked_at_load_and_never_guessed_at() {
+        let broken = Formula::Rate("sum(c)".to_owned());
+        assert_eq!(validate(&broken).unwrap_err().at, 3..6);
+        assert_eq!(validate(&Formula::Rate("c".to_owned())), Ok(()));
+        assert_eq!(
+            reason(state(broken, None).observe(at(0), "c 1")),
+            Reason::Parse
+        );
+    }
+
+    #[test]
     fn a_selector_that_matches_half_the_page_is_refused() {
         let page: String = (0..=MOST_SERIES)
             .map(|i| format!("c{{i=\"{i}\"}} 1\n"))
@@ -684,7 +707,7 @@ mod tests {
                 .collect();
             let _ = state.observe(at(look * 10), &page);
         }
-        let Plan::Rate(tally) = &state.plan else {
+        let Ok(Plan::Rate(tally)) = &state.plan else {
             unreachable!()
         };
         assert!(tally.last.len() <= 2 * MOST_SERIES);
