@@ -81,8 +81,7 @@ impl Reader {
     fn of(source: &MetricSource, min_events: Option<f64>) -> Self {
         let unreadable = |error: check::expectation::SyntaxError| Self::Unreadable(error.to_string());
         match source {
-            MetricSource::Scrape(scrape) => ScrapeState::new(scrape, min_events)
-                .map_or_else(unreadable, |state| Self::Scrape(Mutex::new(state))),
+            MetricSource::Scrape(scrape) => Self::Scrape(Mutex::new(ScrapeState::new(scrape, min_events))),
             MetricSource::Json { path, .. } => JsonPath::parse(path).map_or_else(unreadable, Self::Json),
             MetricSource::Prometheus { .. } => Self::Prometheus,
             MetricSource::Command { .. } => Self::Command,
@@ -97,8 +96,8 @@ impl Reader {
                 state.observe(Now { monotonic: asked.monotonic + fetched.took, ..asked }, &fetched.text)
             }
             Self::Json(path) => json_number(fetched.text.as_bytes(), path),
-            Self::Prometheus => check::prometheus::decode(&fetched.text).value,
-            Self::Command => check::number::number(&fetched.text),
+            Self::Prometheus => check::prometheus::decode(&fetched.text),
+            Self::Command => check::metric::number(&fetched.text),
             Self::Unreadable(detail) => Err(Blind { reason: Reason::Parse, detail: detail.clone() }),
         }
     }
