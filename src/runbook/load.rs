@@ -189,7 +189,11 @@ fn syntax_errors(errors: &[toml::de::Error], text: &str) -> Vec<Diagnostic> {
         .collect();
     found.sort_by_key(|diagnostic| diagnostic.span.start);
     let mut lines = Lines::of(text);
-    found.dedup_by_key(|diagnostic| lines.number(diagnostic.span.start));
+    let mut last = None;
+    found.retain(|diagnostic| {
+        let line = lines.number(diagnostic.span.start);
+        last.replace(line) != Some(line)
+    });
     found
 }
 
