@@ -2,7 +2,7 @@
 //!
 //! A sound file takes the short way: parse, deserialise, validate. Only when serde refuses it, the file is
 //! parsed again and walked against the schema, which is slower and finds every misshapen value instead of the
-//! first (see [`shape`](super::shape)). Limits come before everything that could take long or recurse.
+//! first (see `shape`). Limits come before everything that could take long or recurse.
 
 use std::ops::Range;
 
