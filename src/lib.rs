@@ -19,3 +19,4 @@ pub mod journal;
 pub mod run;
 pub mod runbook;
 pub mod runtime;
+pub mod ui;

@@ -230,6 +230,7 @@ impl Run {
         self.roles.clone_from(roles);
         self.opened = Some(entry.at);
         self.clock.move_target(*t0);
+        self.clock.fit_planned_holds(entry.at);
     }
 
     fn apply_choice(&mut self, section: &str, option: &str) {

@@ -1,9 +1,9 @@
 //! T and L: the two clocks of a countdown.
 //!
 //! L is wall time to the target and never stops. T is procedure time: it stops in a hold. Planned holds are part of
-//! the plan, so at the start T stands further from zero than L by less than nothing: with a planned hold of 15
-//! minutes ahead and the target in 27:40, T reads T-00:12:40. A hold that lasts as long as planned costs nothing; every
-//! minute beyond it, and every minute of an unplanned hold, is slip.
+//! the plan, so T stands nearer to zero than L by the holds ahead: with a planned hold of 15 minutes to come and the
+//! target in 27:40, T reads T-00:12:40. A hold that lasts as long as planned costs nothing; every minute beyond it, and
+//! every minute of an unplanned hold, is slip.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -97,6 +97,15 @@ impl Clock {
 
     pub(super) fn move_target(&mut self, target: Timestamp) {
         self.target = target;
+    }
+
+    /// Drops planned holds that there is no time for: with the target in ten minutes and holds of fifteen, T would start
+    /// beyond zero. Then T and L agree, and every hold is slip.
+    pub(super) fn fit_planned_holds(&mut self, opened: Timestamp) {
+        if self.planned_total >= self.target.duration_since(opened) {
+            self.planned.clear();
+            self.planned_total = SignedDuration::ZERO;
+        }
     }
 
     pub(super) fn hold(&mut self, at: Timestamp, reason: String, gate: Option<SectionIndex>) {

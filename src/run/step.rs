@@ -119,9 +119,8 @@ impl Run {
         if self.state(step).basis.is_some() || !definition.is_group() {
             return self.state(step).basis;
         }
-        let children = definition.children.iter();
-        let verified = children.filter(|&&child| self.status(child) == Status::Done);
-        let all_verified = verified.fold(true, |all, &child| all && self.basis(child) == Some(Basis::Verified));
+        let mut done = definition.children.iter().filter(|&&child| self.status(child) == Status::Done);
+        let all_verified = done.all(|&child| self.basis(child) == Some(Basis::Verified));
         Some(if all_verified { Basis::Verified } else { Basis::Attested })
     }
 

@@ -1,0 +1,9 @@
+//! Drawing: a free function per panel from the state to the screen.
+//!
+//! [`draw`] changes nothing and remembers nothing. Scroll offsets follow from the cursor and the height there is, so
+//! that focus and scroll survive a resize by construction.
+
+pub mod panel;
+pub mod pen;
+pub mod text;
+pub mod theme;
