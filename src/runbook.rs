@@ -1,6 +1,6 @@
 //! The runbook: what an author wrote, parsed, validated and ready to be walked.
 //!
-//! The file's shapes live in [`document`]; [`load`] turns text into a [`Runbook`] or into *all* of its mistakes
+//! The file's shapes live in [`document`]; [`load()`] turns text into a [`Runbook`] or into *all* of its mistakes
 //! at once. Steps live in one arena in document order, because a run, a search, a report and a screen all ask
 //! for "the next step" far more often than for "the steps of this section", and because an index is a cheap,
 //! `Copy` name for a step while the program runs. On disk a step is always named by its [`StepId`].
