@@ -9,7 +9,7 @@ use super::names::Kind;
 use super::{Entry, Lowering};
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::document::{
-    DrillTable, FaultVerdict, InjectTable, Located, TargetsTable, Text,
+    DrillTable, DurationText, FaultVerdict, InjectTable, Located, TargetsTable, Text,
 };
 use crate::runbook::shape::listed;
 use crate::runbook::text::{nearest, parse_duration, parse_offset};
