@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::ffi::OsStr;
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Terminal {
         }
         let child = command.spawn(pts).expect("tminus starts");
         let (reader, writer) = pty.into_split();
-        let emulator = vt100::Parser::new(rows, columns, 0);
+        let emulator = vt100::Parser::new(at_least_one(rows), at_least_one(columns), 0);
         Self { reader, writer, emulator, received: Vec::new(), child }
     }
 
@@ -81,7 +82,7 @@ impl Terminal {
     /// Gives the terminal another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         self.writer.resize(Size::new(rows, columns)).expect("the size is set");
-        self.emulator.screen_mut().set_size(rows, columns);
+        self.emulator.screen_mut().set_size(at_least_one(rows), at_least_one(columns));
     }
 
     /// Waits until the screen shows this text.
@@ -121,6 +122,12 @@ impl Terminal {
         }
     }
 
+    /// Takes in whatever comes for this long.
+    pub async fn take_in_for(&mut self, time: Duration) {
+        let until = tokio::time::Instant::now() + time;
+        while let Ok(true) = tokio::time::timeout_at(until, self.receive()).await {}
+    }
+
     /// Waits for the program's end and takes in everything it wrote; its exit code, `None` for a signal.
     pub async fn finish(&mut self) -> Option<i32> {
         let ended = tokio::time::timeout(PATIENCE, async {
@@ -141,4 +148,8 @@ impl Terminal {
     pub fn hang_up(self) -> Child {
         self.child
     }
+}
+
+fn at_least_one(count: u16) -> NonZeroU16 {
+    NonZeroU16::new(count).unwrap_or(NonZeroU16::MIN)
 }
