@@ -32,7 +32,9 @@ fn runbook(steps: usize) -> String {
         "[[phase.section]]\ntitle = \"Noise\"\nsteps = [{ title = \"Prints without end\", run = \"yes\", level = \"safe\" }]\n",
     );
     for section in 0..steps.div_ceil(8) {
-        text.push_str(&format!("[[phase.section]]\ntitle = \"Section {section}\"\nsteps = [\n"));
+        text.push_str(&format!(
+            "[[phase.section]]\ntitle = \"Section {section}\"\nsteps = [\n"
+        ));
         for step in (section * 8)..((section + 1) * 8).min(steps) {
             text.push_str(&format!("  \"Step number {step} is done\",\n"));
         }
@@ -49,7 +51,10 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
-    values.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
+    values
+        .get((last as f64 * share).round() as usize)
+        .copied()
+        .unwrap_or(f64::NAN)
 }
 
 fn milliseconds(time: Duration) -> f64 {
@@ -60,7 +65,10 @@ fn milliseconds(time: Duration) -> f64 {
 fn cpu_seconds(id: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields: Vec<f64> = after_name.split_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect();
+    let fields: Vec<f64> = after_name
+        .split_whitespace()
+        .map(|field| field.parse().unwrap_or(0.0))
+        .collect();
     // utime and stime are fields 14 and 15 of the line, in ticks of 10 ms on Linux.
     (fields.get(11).unwrap_or(&0.0) + fields.get(12).unwrap_or(&0.0)) / 100.0
 }
@@ -68,8 +76,15 @@ fn cpu_seconds(id: u32) -> f64 {
 /// The most memory a process has had, in MiB.
 fn peak_memory(id: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or("");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1_024.0
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap_or("");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<f64>().ok())
+        .unwrap_or(f64::NAN)
+        / 1_024.0
 }
 
 async fn started(file: &Path, state: &Path) -> (Terminal, f64) {
@@ -96,7 +111,9 @@ async fn key_latencies(terminal: &mut Terminal, count: usize) -> (Vec<f64>, f64)
         let shown = terminal.screen();
         let begin = Instant::now();
         terminal.send(if turn % 2 == 0 { "j" } else { "k" }).await;
-        terminal.wait_until("a change", |screen| screen != shown).await;
+        terminal
+            .wait_until("a change", |screen| screen != shown)
+            .await;
         times.push(milliseconds(begin.elapsed()));
     }
     let bytes = (terminal.received.len() - before) as f64 / count as f64;
@@ -126,8 +143,16 @@ async fn measure_keys(dir: &Path) {
     let keys = "j".repeat(101);
     terminal.send(&keys).await;
     terminal.wait_for("Step number 100 ").await;
-    row("101 keys in one write", milliseconds(before.1.elapsed()), "ms");
-    row("101 keys in one write, bytes", (terminal.received.len() - before.0) as f64, "B");
+    row(
+        "101 keys in one write",
+        milliseconds(before.1.elapsed()),
+        "ms",
+    );
+    row(
+        "101 keys in one write, bytes",
+        (terminal.received.len() - before.0) as f64,
+        "B",
+    );
     row("leaving with q", left(terminal).await, "ms");
 }
 
@@ -139,8 +164,16 @@ async fn measure_flood(dir: &Path) {
     terminal.send("\x1b").await;
     terminal.wait_for("Step number 0 ").await;
     let (mut times, _) = key_latencies(&mut terminal, 200).await;
-    row("key to paint under `yes`, p50", percentile(&mut times, 0.5), "ms");
-    row("key to paint under `yes`, p99", percentile(&mut times, 0.99), "ms");
+    row(
+        "key to paint under `yes`, p50",
+        percentile(&mut times, 0.5),
+        "ms",
+    );
+    row(
+        "key to paint under `yes`, p99",
+        percentile(&mut times, 0.99),
+        "ms",
+    );
     row("peak memory under `yes`", peak_memory(id), "MiB");
     terminal.signal(rustix::process::Signal::TERM);
     terminal.finish().await;
@@ -154,7 +187,11 @@ async fn measure_idle(dir: &Path) {
     let (cpu, bytes) = (cpu_seconds(id), terminal.received.len());
     terminal.take_in_for(idle).await;
     row("idle CPU in 10 s", cpu_seconds(id) - cpu, "s");
-    row("idle bytes per second", (terminal.received.len() - bytes) as f64 / idle.as_secs_f64(), "B");
+    row(
+        "idle bytes per second",
+        (terminal.received.len() - bytes) as f64 / idle.as_secs_f64(),
+        "B",
+    );
     row("peak memory", peak_memory(id), "MiB");
     let cpu = cpu_seconds(id);
     for turn in 0..100_u16 {
@@ -170,12 +207,23 @@ fn row(what: &str, value: f64, unit: &str) {
 }
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let dir = tempfile::tempdir().expect("a scratch directory");
     println!("tminus at {}x{}, medians of {RUNS} starts", SIZE.0, SIZE.1);
     runtime.block_on(async {
-        row("start to board, 20 steps", measure_start(dir.path(), 20).await, "ms");
-        row("start to board, 1,000 steps", measure_start(dir.path(), 1_000).await, "ms");
+        row(
+            "start to board, 20 steps",
+            measure_start(dir.path(), 20).await,
+            "ms",
+        );
+        row(
+            "start to board, 1,000 steps",
+            measure_start(dir.path(), 1_000).await,
+            "ms",
+        );
         measure_keys(dir.path()).await;
         measure_flood(dir.path()).await;
         measure_idle(dir.path()).await;

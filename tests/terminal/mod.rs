@@ -29,7 +29,11 @@ pub struct Terminal {
 
 impl Terminal {
     /// Starts tminus with these arguments in a terminal of this size, its state in `state`.
-    pub fn start<S: AsRef<OsStr>>(arguments: &[S], (columns, rows): (u16, u16), state: &Path) -> Self {
+    pub fn start<S: AsRef<OsStr>>(
+        arguments: &[S],
+        (columns, rows): (u16, u16),
+        state: &Path,
+    ) -> Self {
         Self::start_with(arguments, (columns, rows), state, &[])
     }
 
@@ -41,7 +45,8 @@ impl Terminal {
         environment: &[(&str, &str)],
     ) -> Self {
         let (pty, pts) = pty_process::open().expect("a pseudo-terminal");
-        pty.resize(Size::new(rows, columns)).expect("the size is set");
+        pty.resize(Size::new(rows, columns))
+            .expect("the size is set");
         let mut command = pty_process::Command::new(env!("CARGO_BIN_EXE_tminus"))
             .args(arguments)
             .env("TMINUS_STATE_DIR", state)
@@ -57,7 +62,13 @@ impl Terminal {
         let child = command.spawn(pts).expect("tminus starts");
         let (reader, writer) = pty.into_split();
         let emulator = vt100::Parser::new(at_least_one(rows), at_least_one(columns), 0);
-        Self { reader, writer, emulator, received: Vec::new(), child }
+        Self {
+            reader,
+            writer,
+            emulator,
+            received: Vec::new(),
+            child,
+        }
     }
 
     /// What the screen shows, line by line.
@@ -76,13 +87,20 @@ impl Terminal {
 
     /// Types these bytes.
     pub async fn send(&mut self, bytes: &str) {
-        self.writer.write_all(bytes.as_bytes()).await.expect("the terminal takes keys");
+        self.writer
+            .write_all(bytes.as_bytes())
+            .await
+            .expect("the terminal takes keys");
     }
 
     /// Gives the terminal another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.writer.resize(Size::new(rows, columns)).expect("the size is set");
-        self.emulator.screen_mut().set_size(at_least_one(rows), at_least_one(columns));
+        self.writer
+            .resize(Size::new(rows, columns))
+            .expect("the size is set");
+        self.emulator
+            .screen_mut()
+            .set_size(at_least_one(rows), at_least_one(columns));
     }
 
     /// Waits until the screen shows this text.
@@ -102,8 +120,14 @@ impl Terminal {
             let more = tokio::time::timeout_at(deadline, self.receive()).await;
             match more {
                 Ok(true) => {}
-                Ok(false) => panic!("tminus ended while waiting for {what:?}; the screen:\n{}", self.screen()),
-                Err(_) => panic!("no {what:?} within {PATIENCE:?}; the screen:\n{}", self.screen()),
+                Ok(false) => panic!(
+                    "tminus ended while waiting for {what:?}; the screen:\n{}",
+                    self.screen()
+                ),
+                Err(_) => panic!(
+                    "no {what:?} within {PATIENCE:?}; the screen:\n{}",
+                    self.screen()
+                ),
             }
         }
     }
@@ -139,7 +163,11 @@ impl Terminal {
 
     /// Sends a signal.
     pub fn signal(&self, signal: rustix::process::Signal) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).expect("it runs");
+        let id = self
+            .child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .expect("it runs");
         let id = rustix::process::Pid::from_raw(id).expect("a process id is not 0");
         rustix::process::kill_process(id, signal).expect("it takes signals");
     }
