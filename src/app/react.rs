@@ -263,6 +263,8 @@ impl App {
         let proofs = self.live.proofs(step);
         let holds = proofs.iter().all(|&proof| self.live.verdict(proof, self.now) == Verdict::Pass);
         match self.run.state(step).status {
+            // Only a later sample contradicts: after a resume nothing was looked at yet.
+            Status::Done if !proofs.iter().all(|&proof| self.live.was_seen(proof)) => None,
             Status::Done if !holds && self.can_be_contradicted(step) => self.contradict(step, &proofs),
             Status::Todo | Status::Unknown if self.is_open_for_proof(step, stage) => {
                 match self.run.runbook().step(step).soak {
