@@ -412,7 +412,7 @@ impl App {
         let Some((decision, decided)) = fired.and_then(|fired| fired.decision) else { return false };
         let settle = self.run.runbook().triggers[trigger].settle.unwrap_or(DEFAULT_SETTLE);
         let since = match (decision, &self.run.rollback) {
-            (Decision::RollBack, Some(rollback)) => rollback.closed.map_or(self.now.wall, |(at, _)| at),
+            (Decision::RollBack, Some(rollback)) if rollback.started >= decided => rollback.closed.map_or(self.now.wall, |(at, _)| at),
             _ => decided,
         };
         self.now.wall.duration_since(since) < jiff::SignedDuration::try_from(settle).unwrap_or_default()
