@@ -1,6 +1,6 @@
 //! The runbook: what an author wrote, parsed, validated and ready to be walked.
 //!
-//! The file's shapes live in [`document`]; [`load`] turns text into a [`Runbook`] or into *all* of its mistakes
+//! The file's shapes live in [`document`]; [`load()`] turns text into a [`Runbook`] or into *all* of its mistakes
 //! at once. Steps live in one arena in document order, because a run, a search, a report and a screen all ask
 //! for "the next step" far more often than for "the steps of this section", and because an index is a cheap,
 //! `Copy` name for a step while the program runs. On disk a step is always named by its [`StepId`].
@@ -8,8 +8,11 @@
 pub mod diagnostic;
 pub mod document;
 pub mod load;
+mod lower;
 pub mod schema;
+mod shape;
 pub mod text;
+pub mod variables;
 
 use std::fmt;
 use std::ops::Range;
@@ -22,6 +25,7 @@ use crate::check::{Check, Limit, Metric};
 
 pub use diagnostic::{Diagnostic, Level as DiagnosticLevel};
 pub use load::{Loaded, load};
+pub use variables::{VariableError, VariableErrors, resolve};
 
 /// A runbook that passed validation: every reference resolves, every id is unique.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +76,10 @@ impl Runbook {
 
     /// Finds a step by its id.
     pub fn find_step(&self, id: &StepId) -> Option<StepIndex> {
-        self.steps.iter().position(|step| &step.id == id).map(StepIndex)
+        self.steps
+            .iter()
+            .position(|step| &step.id == id)
+            .map(StepIndex)
     }
 
     /// All step indices in document order.
@@ -181,7 +188,19 @@ pub struct Window {
 }
 
 /// What a phase is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// Everything before T-0.
@@ -328,6 +347,8 @@ pub struct Step {
     pub role: Option<String>,
     /// When it is due, relative to T-0.
     pub at: Option<SignedDuration>,
+    /// How long it usually takes, with a command or without.
+    pub takes: Option<Duration>,
     /// What it runs.
     pub command: Option<Command>,
     /// The value it records.
@@ -354,7 +375,18 @@ pub struct Step {
 
 /// How much harm a command can do.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
@@ -416,7 +448,9 @@ pub struct Record {
 }
 
 /// Whether a trigger asks, tells, or acts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum TriggerMode {
     /// Asks for a decision within `decide_within`.

@@ -4,4 +4,7 @@
 
 pub mod demo;
 pub mod probe;
+pub mod recorder;
 pub mod store;
+pub mod term;
+pub mod watching;
