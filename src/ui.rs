@@ -3,7 +3,10 @@
 //! [`draw`] changes nothing and remembers nothing. Scroll offsets follow from the cursor and the height there is, so
 //! that focus and scroll survive a resize by construction.
 
+pub mod page;
 pub mod panel;
 pub mod pen;
+pub mod proof;
+pub mod step;
 pub mod text;
 pub mod theme;
