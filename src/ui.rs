@@ -16,15 +16,22 @@ pub mod items;
 pub mod layout;
 pub mod log;
 pub mod metrics;
+pub mod overlay;
 pub mod owed;
 pub mod page;
 pub mod panel;
 pub mod pen;
 pub mod people;
+pub mod picker;
+pub mod poll;
+pub mod proof;
+pub mod rollback;
 pub mod sections;
+pub mod step;
 pub mod strip;
 pub mod text;
 pub mod theme;
+pub mod timeline;
 pub mod tiny;
 
 use ratatui::Frame;
@@ -46,6 +53,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     } else {
         draw_screen(app, theme, &glance, area, frame);
     }
+    overlay::draw(app, theme, area, frame);
     theme.finish(frame.buffer_mut());
 }
 
@@ -62,7 +70,11 @@ fn draw_screen(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mu
     footer::draw_message(app, theme, places.message, buffer);
     footer::draw_hints(app, theme, places.hints, buffer);
     match app.view.screen {
+        Screen::Board => board::draw(app, theme, glance, area, &places, buffer),
         Screen::Log => log::draw(app, theme, glance, places.body, buffer),
-        _ => board::draw(app, theme, glance, area, &places, buffer),
+        Screen::Step(step) => step::draw(app, theme, places.body, frame, step),
+        Screen::Poll(section) => poll::draw(app, theme, places.body, frame, section),
+        Screen::Rollback => rollback::draw(app, theme, places.body, frame),
+        Screen::Timeline => timeline::draw(app, theme, places.body, frame),
     }
 }
