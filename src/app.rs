@@ -13,6 +13,7 @@ pub mod keys;
 pub mod live;
 pub mod output;
 pub mod overlay;
+pub mod picker;
 pub mod polling;
 pub mod react;
 pub mod recording;
