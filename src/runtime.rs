@@ -7,3 +7,4 @@ pub mod probe;
 pub mod recorder;
 pub mod store;
 pub mod term;
+pub mod watching;
