@@ -54,7 +54,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>, section
     let evidence = evidence(app, theme, section);
     if area.width >= WIDE && page.left() > gate.roles.len() + 4 {
         let rest = page.rest();
-        let left = Rect { width: rest.width / 2, height: rest.height - 2, ..rest };
+        let needed = u16::try_from(gate.roles.len().max(evidence.len()) + 2).unwrap_or(u16::MAX);
+        let left = Rect { width: rest.width / 2, height: needed.min(rest.height - 2), ..rest };
         let right = Rect { x: left.right(), width: rest.width - left.width, ..left };
         draw_roll_call(app, theme, &mut Page::new(page.buffer(), left), section, gate);
         draw_evidence(app, theme, &mut Page::new(page.buffer(), right), section, &evidence);

@@ -32,6 +32,9 @@ const WIDE: u16 = 110;
 /// Below so many rows the command loses its border.
 const TALL: u16 = 12;
 
+/// Below so many cells a line of facts is broken in two.
+const NARROW_FACTS: usize = 56;
+
 /// The most lines of a command that are shown above its output.
 const COMMAND_LINES: usize = 4;
 
@@ -251,30 +254,39 @@ pub(super) fn elapsed(app: &App, attempt: &Attempt) -> Duration {
     if attempt.is_running() { between(attempt.started, app.now.wall) } else { Duration::from_millis(attempt.took_ms) }
 }
 
-/// `[######......] 1:12   usual 2m30s   timeout 10m`
-fn time_line(app: &App, theme: &Theme, command: &Command, attempt: &Attempt, cells: usize) -> Vec<Span<'static>> {
+/// `[######......] 1:12   usual 2m30s   stopped after 10m`, the limits on a line of their own where it is narrow.
+fn time_lines(app: &App, theme: &Theme, command: &Command, attempt: &Attempt, cells: usize) -> Vec<Vec<Span<'static>>> {
     let elapsed = elapsed(app, attempt);
     let expected = command.takes.or(command.timeout);
     let late = expected.is_some_and(|expected| elapsed > expected);
     let style = if late { theme.warning } else { theme.text };
-    let mut spans = Vec::new();
+    let mut clock = Vec::new();
     if let Some(expected) = expected {
         let share = elapsed.as_secs_f64() / expected.as_secs_f64().max(0.001);
-        spans.push(span(bar(theme, share, cells.clamp(4, 24)), style));
-        spans.push(span(" ", theme.text));
+        clock.push(span(bar(theme, share, (cells / 3).clamp(4, 24)), style));
+        clock.push(span(" ", theme.text));
     }
-    spans.push(span(stopwatch(elapsed), style));
-    match (command.takes, late) {
-        (Some(takes), true) => {
-            let over = elapsed.saturating_sub(takes);
-            spans.push(span(format!("   usual {}, {} over", short_duration(takes), short_duration(over)), theme.warning));
-        }
-        (Some(takes), false) => spans.push(span(format!("   usual {}", short_duration(takes)), theme.dim)),
-        (None, _) => {}
+    clock.push(span(stopwatch(elapsed), style));
+    let mut limits = Vec::new();
+    if let Some(takes) = command.takes {
+        let over = elapsed.saturating_sub(takes);
+        let (over, style) = match over.is_zero() {
+            true => (String::new(), theme.dim),
+            false => (format!(", {} over", short_duration(over)), theme.warning),
+        };
+        limits.push(span(format!("usual {}{over}   ", short_duration(takes)), style));
     }
-    let limit = command.timeout.map_or_else(|| "no time limit".to_owned(), |timeout| format!("stopped after {}", short_duration(timeout)));
-    spans.push(span(format!("   {limit}"), theme.dim));
-    spans
+    let timeout = command.timeout.map_or_else(
+        || "no time limit".to_owned(),
+        |timeout| format!("stopped after {}", short_duration(timeout)),
+    );
+    limits.push(span(timeout, theme.dim));
+    if cells < NARROW_FACTS {
+        return vec![clock, limits];
+    }
+    clock.push(span("   ", theme.text));
+    clock.extend(limits);
+    vec![clock]
 }
 
 /// `due T+24:00:00, about 16:15:00Z (in 22m)`

@@ -105,6 +105,17 @@ fn spans_of_sections(app: &App) -> Vec<Vec<Lasted>> {
             section.saw(recorded);
         }
     }
+    // A section that is only a gate counts its poll's answers.
+    for (at, gate) in app.run.gate_sections() {
+        let answers = app.run.gates.get(&at).map(|state| &state.answers);
+        let section = &mut lasted[at.phase][at.section];
+        if section.count.total == 0 {
+            section.count = Count { done: answers.map_or(0, |answers| answers.len()), total: gate.roles.len() };
+        }
+        for given in answers.into_iter().flat_map(|answers| answers.values()) {
+            section.saw(given.at);
+        }
+    }
     for attempt in &app.run.attempts {
         if let Some(at) = attempt.step.and_then(|step| app.run.section_of(step)) {
             lasted[at.phase][at.section].saw(attempt.started);
@@ -163,8 +174,8 @@ fn draw_scale(app: &App, theme: &Theme, pen: &mut Pen<'_>, axis: Option<&Axis>) 
     let end = wall_minute(axis.until());
     strip.write(0, &wall_minute(axis.from()), theme.dim);
     strip.write(axis.cells().saturating_sub(end.len()), &end, theme.dim);
-    strip.write_centred(axis.cell(app.run.clock.target()), "T-0", theme.text);
-    strip.write_centred(axis.cell(app.now.wall), "now", theme.accent);
+    strip.write_near(axis.cell(app.run.clock.target()), "T-0", theme.text);
+    strip.write_near(axis.cell(app.now.wall), "now", theme.accent);
     strip.put(pen);
 }
 
@@ -179,7 +190,8 @@ fn draw_lane(
     let runbook = app.run.runbook();
     let (title, indent, lasted, style) = match lane {
         Lane::Phase(phase) => {
-            let joined = sections[phase].iter().fold(Lasted::default(), |all, one| all.join(*one));
+            let mut joined = sections[phase].iter().fold(Lasted::default(), |all, one| all.join(*one));
+            joined.count = app.run.phase_progress(phase);
             (runbook.phases[phase].title.clone(), 0, joined, theme.strong)
         }
         Lane::Section(at) => {

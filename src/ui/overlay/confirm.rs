@@ -9,7 +9,7 @@ use super::{Content, Words, badge, inner_cells, keys, paragraph, popup};
 use crate::app::App;
 use crate::app::view::{Ask, Confirm};
 use crate::journal::Direction;
-use crate::runbook::Level;
+use crate::runbook::{Home, Level};
 use crate::ui::page::{span, wrapped};
 use crate::ui::panel::Titles;
 use crate::ui::step::level_style;
@@ -71,12 +71,17 @@ fn about(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words
             let labels = std::iter::once("undo").chain(std::iter::repeat(""));
             lines.extend(labels.zip(undo).map(|(label, line)| labelled(theme, label, &line)));
         }
-        (None, _) if command.level == Level::Safe => {}
+        (None, _) if command.level == Level::Safe || is_rollback_step(app, confirm) => {}
         (None, _) => lines.push(labelled(theme, "undo", "none: only a rollback goes back")),
     }
     lines.push(labelled(theme, "takes", &time_words(command.takes, command.timeout)));
     lines.push(Vec::new());
     lines
+}
+
+/// A rollback's steps are themselves the way back.
+fn is_rollback_step(app: &App, confirm: &Confirm) -> bool {
+    confirm.step.is_some_and(|step| matches!(app.run.runbook().step(step).home, Home::Rollback(_)))
 }
 
 /// The exact text, each of its own lines marked, so that a wrapped line isn't taken for two.

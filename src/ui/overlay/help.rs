@@ -9,14 +9,14 @@ use crate::app::keys::{Binding, Group, Key, Place};
 use crate::run::Status;
 use crate::ui::page::{Page, put_spans, span};
 use crate::ui::panel::Titles;
-use crate::ui::text::pad;
+use crate::ui::text::{pad, width};
 use crate::ui::theme::Theme;
 
 /// Cells of the keys in front of what they do.
-const KEY_CELLS: usize = 14;
+const KEY_CELLS: usize = 16;
 
-/// From so many cells on what keys do stands in two columns.
-const TWO_COLUMNS: usize = 76;
+/// Cells around an entry's keys and words.
+const ENTRY_GAPS: usize = 3;
 
 const GROUPS: [Group; 6] = [Group::Act, Group::Count, Group::Move, Group::Write, Group::See, Group::Leave];
 
@@ -85,16 +85,33 @@ fn lines(app: &App, theme: &Theme, place: Place, cells: usize) -> Vec<Words> {
             continue;
         }
         lines.push(vec![span(group.title(), theme.title)]);
-        let columns = if cells >= TWO_COLUMNS { 2 } else { 1 };
-        let each = cells / columns;
-        for row in members.chunks(columns) {
-            lines.push(row.iter().flat_map(|binding| entry(theme, &keys_of(binding), binding.name, each)).collect());
-        }
+        lines.extend(entry_lines(theme, &members, cells));
     }
     lines.push(vec![span("levels", theme.title), span("  what a command asks before it runs", theme.dim)]);
     lines.extend(LEVELS.iter().map(|(level, asks)| entry(theme, level, asks, cells)));
     lines.push(vec![span("marks", theme.title), span("  colour repeats them, it never replaces them", theme.dim)]);
     lines.extend(mark_lines(theme, cells));
+    lines
+}
+
+/// Two bindings on a line where both are short enough, else one: nothing is cut for the sake of columns.
+fn entry_lines(theme: &Theme, bindings: &[&Binding], cells: usize) -> Vec<Words> {
+    let half = cells / 2;
+    let is_short = |binding: &Binding| width(binding.name) + KEY_CELLS + ENTRY_GAPS <= half;
+    let mut lines = Vec::new();
+    let mut rest = bindings;
+    while let [first, others @ ..] = rest {
+        let mut line = entry(theme, &keys_of(first), first.name, if is_short(first) { half } else { cells });
+        rest = others;
+        if let [second, others @ ..] = others
+            && is_short(first)
+            && is_short(second)
+        {
+            line.extend(entry(theme, &keys_of(second), second.name, half));
+            rest = others;
+        }
+        lines.push(line);
+    }
     lines
 }
 
@@ -107,7 +124,7 @@ fn keys_of(binding: &Binding) -> String {
 }
 
 fn entry(theme: &Theme, key: &str, does: &str, cells: usize) -> Words {
-    let rest = cells.saturating_sub(KEY_CELLS + 3);
+    let rest = cells.saturating_sub(KEY_CELLS + ENTRY_GAPS);
     vec![
         span("  ", theme.text),
         span(pad(key, KEY_CELLS), theme.key),

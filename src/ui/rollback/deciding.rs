@@ -124,7 +124,7 @@ fn draw_way(app: &App, theme: &Theme, page: &mut Page<'_>, position: usize, deta
     let late = matches!((estimate, limit), (Some(estimate), Some(limit)) if estimate > limit);
     let time = time_words(estimate, limit);
     if let (Some(estimate), Some(limit)) = (estimate, limit)
-        && pen.room() > 70
+        && pen.room() > 90
     {
         let share = estimate.as_secs_f64() / limit.as_secs_f64().max(0.001);
         pen.right(&bar(theme, share, 12), if late { theme.warning } else { theme.dim });
@@ -133,7 +133,7 @@ fn draw_way(app: &App, theme: &Theme, page: &mut Page<'_>, position: usize, deta
     let suggested = app.run.pending_triggers().any(|trigger| app.run.runbook().triggers[trigger].rollbacks.contains(&position));
     pen.put(&format!("R{} ", position + 1), theme.accent);
     pen.put(&filled(&definition.title, &app.run.variables), theme.strong);
-    pen.put(if suggested { "   suggested by what fired" } else { "" }, theme.accent);
+    pen.put(if suggested { "   suggested" } else { "" }, theme.accent);
     draw_details(app, theme, page, position, details);
 }
 
@@ -173,7 +173,8 @@ fn draw_details(app: &App, theme: &Theme, page: &mut Page<'_>, position: usize, 
 /// `then all of this has to hold for 5:00: [ok] api  [!] error rate`
 fn draw_verify_line(app: &App, theme: &Theme, pen: &mut Pen<'_>, position: usize) {
     let definition = &app.run.runbook().rollbacks[position];
-    pen.skip(3).put(&format!("proved when good for {}:", short_duration(definition.hold)), theme.dim);
+    let lasting = if definition.hold.is_zero() { String::new() } else { format!(" for {}", short_duration(definition.hold)) };
+    pen.skip(3).put(&format!("proved when good{lasting}:"), theme.dim);
     for &proof in &definition.verify {
         let verdict = app.live.verdict(proof, app.now);
         pen.put("  ", theme.dim).put(verdict_mark(verdict), theme.verdict(verdict));

@@ -42,7 +42,7 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackState
     let closed = matches!(stage, RollbackStage::Closed { .. });
     let owed = if closed { owed(app, state) } else { Vec::new() };
     let proofs = if matches!(stage, RollbackStage::Steps { .. }) { watched(app, state.rollback) } else { definition.verify.clone() };
-    let height = (proofs.len().clamp(3, 6) + 2).min(page.left().saturating_sub(owed.len()) / 2);
+    let height = (proofs.len().clamp(4, 6) + 2).min(page.left().saturating_sub(owed.len()) / 2);
     if page.rest().width < NARROW {
         let area = page.take(height);
         draw_impact(app, theme, &mut Page::new(page.buffer(), area), definition, stage, &proofs);
@@ -141,7 +141,7 @@ fn draw_cause(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackSta
             page.pen().put(&fired.because, theme.text);
         }
     }
-    let typed = format!("decided: {} {}Z, typed \"{}\"", state.by, wall(state.started), state.typed);
+    let typed = format!("decided by {}, typed \"{}\"", state.by, state.typed);
     page.pen().put(&typed, theme.text);
     draw_status_message(app, theme, &mut page.pen(), state);
 }

@@ -2,7 +2,7 @@
 
 use ratatui::text::Span;
 
-use super::{due_words, is_plain, key, owner, time_line};
+use super::{due_words, is_plain, key, owner, time_lines};
 use crate::app::App;
 use crate::app::command::explain;
 use crate::app::keys::Action;
@@ -86,16 +86,14 @@ impl<'a> Facts<'a> {
 
     fn add_attempt(&mut self) {
         let (Some(command), Some(attempt)) = (&self.definition.command, self.latest()) else { return };
-        let time = time_line(self.app, self.theme, command, attempt, self.cells / 3);
-        self.add("time", time);
+        for (row, spans) in time_lines(self.app, self.theme, command, attempt, self.cells).into_iter().enumerate() {
+            self.add(if row == 0 { "time" } else { "" }, spans);
+        }
         if let Some(outcome) = &attempt.outcome {
             let style = if outcome.is_success() { self.theme.good } else { self.theme.alarm };
             let attempts = self.app.run.attempts.iter().filter(|other| other.step == Some(self.step)).count();
-            let mut spans = vec![span(explain(outcome), style)];
-            if attempts > 1 {
-                spans.push(span(format!("   attempt {attempts}"), self.theme.dim));
-            }
-            self.add("result", spans);
+            let count = if attempts > 1 { format!(" (attempt {attempts} of this step)") } else { String::new() };
+            self.add_wrapped("result", &format!("{}{count}", explain(outcome)), style);
         }
     }
 

@@ -10,9 +10,9 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::{direction_word, elapsed, key};
 use crate::app::App;
-use crate::app::command::explain;
 use crate::app::keys::Action;
 use crate::app::output::{Colour, Line, Look, Output};
+use crate::journal::{Direction, Outcome};
 use crate::run::Attempt;
 use crate::ui::page::Page;
 use crate::ui::panel::{Titles, panel};
@@ -34,7 +34,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, attempt: &Attempt) {
     let area = page.rest();
     let (state, style) = state(app, theme, attempt);
-    let title = if attempt.direction == crate::journal::Direction::Undo { "Output of the undo" } else { "Output" };
+    let title = if attempt.direction == Direction::Undo { "Output of the undo" } else { "Output" };
     let titles = Titles { left: title, right: &state, right_style: Some(style), focused: true };
     let inner = if area.height > 4 { panel(theme, area, page.buffer(), titles) } else { area };
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
@@ -62,8 +62,19 @@ fn state(app: &App, theme: &Theme, attempt: &Attempt) -> (String, Style) {
         }
         Some(outcome) => {
             let style = if outcome.is_success() { theme.good } else { theme.alarm };
-            (format!("{undo}{} after {time}", explain(outcome)), style)
+            (format!("{undo}{} after {time}", in_short(outcome)), style)
         }
+    }
+}
+
+/// An outcome for a panel's corner; what it means stands with the facts.
+fn in_short(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Exited { code } => format!("exit {code}"),
+        Outcome::Signalled { signal } => format!("signal {signal}"),
+        Outcome::NotStarted { .. } => "not started".to_owned(),
+        Outcome::Stopped => "stopped".to_owned(),
+        Outcome::Unknown { .. } => "UNKNOWN".to_owned(),
     }
 }
 

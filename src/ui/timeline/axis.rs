@@ -100,20 +100,31 @@ impl Strip {
         }
     }
 
-    /// Writes a short ASCII text from a cell on, if all of it fits and nothing else stands there.
-    pub fn write(&mut self, cell: usize, text: &str, style: Style) {
+    /// Writes a short ASCII text from a cell on, if all of it fits and doesn't touch another; says whether it did.
+    pub fn write(&mut self, cell: usize, text: &str, style: Style) -> bool {
         let wanted = cell..cell + width(text);
-        if self.cells.get(wanted.clone()).is_some_and(|cells| cells.iter().all(|(symbol, _)| symbol == " ")) {
-            for (cell, letter) in wanted.zip(text.chars()) {
-                self.mark(cell, letter.encode_utf8(&mut [0; 4]), style);
-            }
+        let around = cell.saturating_sub(1)..(wanted.end + 1).min(self.cells.len());
+        let is_free = |cells: &[(String, Style)]| cells.iter().all(|(symbol, _)| symbol == " ");
+        if wanted.end > self.cells.len() || !self.cells.get(around).is_some_and(is_free) {
+            return false;
         }
+        for (cell, letter) in wanted.zip(text.chars()) {
+            self.mark(cell, letter.encode_utf8(&mut [0; 4]), style);
+        }
+        true
     }
 
-    /// Writes a short ASCII text around a cell, moved inside at the ends.
-    pub fn write_centred(&mut self, cell: usize, text: &str, style: Style) {
+    /// Writes a short ASCII text around a cell, or next to it when there is something already.
+    pub fn write_near(&mut self, cell: usize, text: &str, style: Style) {
         let last = self.cells.len().saturating_sub(width(text));
-        self.write(cell.saturating_sub(width(text) / 2).min(last), text, style);
+        let place = cell.saturating_sub(width(text) / 2);
+        for distance in 0..=width(text) + 1 {
+            for place in [place + distance, place.saturating_sub(distance)] {
+                if self.write(place.min(last), text, style) {
+                    return;
+                }
+            }
+        }
     }
 
     /// Puts the line on the screen.
@@ -139,11 +150,12 @@ mod tests {
 
     #[test]
     fn texts_give_way_to_what_is_there() {
-        let mut strip = Strip::new(8);
+        let mut strip = Strip::new(16);
         strip.write(0, "15:20", Style::new());
-        strip.write_centred(4, "now", Style::new());
-        strip.write_centred(7, "T-0", Style::new());
+        strip.write_near(9, "T-0", Style::new());
+        strip.write_near(10, "now", Style::new());
+        strip.write_near(8, "lost", Style::new());
         let text: String = strip.cells.iter().map(|(symbol, _)| symbol.as_str()).collect();
-        assert_eq!(text, "15:20T-0");
+        assert_eq!(text, "15:20   T-0 now ");
     }
 }
