@@ -278,7 +278,9 @@ impl Probe {
                 texts
             }
             Self::Tls { host, port } => vec![host, port],
-            Self::Dns { name, resolvers, .. } => {
+            Self::Dns {
+                name, resolvers, ..
+            } => {
                 let mut texts = vec![name];
                 texts.extend(resolvers.iter_mut());
                 texts

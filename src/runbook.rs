@@ -76,7 +76,10 @@ impl Runbook {
 
     /// Finds a step by its id.
     pub fn find_step(&self, id: &StepId) -> Option<StepIndex> {
-        self.steps.iter().position(|step| &step.id == id).map(StepIndex)
+        self.steps
+            .iter()
+            .position(|step| &step.id == id)
+            .map(StepIndex)
     }
 
     /// All step indices in document order.
@@ -185,7 +188,19 @@ pub struct Window {
 }
 
 /// What a phase is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// Everything before T-0.
@@ -360,7 +375,18 @@ pub struct Step {
 
 /// How much harm a command can do.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
@@ -422,7 +448,9 @@ pub struct Record {
 }
 
 /// Whether a trigger asks, tells, or acts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum TriggerMode {
     /// Asks for a decision within `decide_within`.

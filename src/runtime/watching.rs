@@ -44,7 +44,10 @@ impl Watcher {
         environment: BTreeMap<String, String>,
         answers: UnboundedSender<Msg>,
     ) -> Self {
-        let readers = runbook.metrics.iter().map(|metric| Arc::new(Reader::of(&metric.source, metric.min_events)));
+        let readers = runbook
+            .metrics
+            .iter()
+            .map(|metric| Arc::new(Reader::of(&metric.source, metric.min_events)));
         Self {
             readers: readers.collect(),
             prober: Arc::new(Prober::new(folder, environment)),
@@ -55,7 +58,11 @@ impl Watcher {
 
     /// Looks at a check in a task of its own.
     pub fn look(&self, check: usize) {
-        let (runbook, prober, answers) = (Arc::clone(&self.runbook), Arc::clone(&self.prober), self.answers.clone());
+        let (runbook, prober, answers) = (
+            Arc::clone(&self.runbook),
+            Arc::clone(&self.prober),
+            self.answers.clone(),
+        );
         tokio::spawn(async move {
             let definition = &runbook.checks[check];
             let observation = prober.look(&definition.probe, definition.timeout).await;
@@ -66,7 +73,11 @@ impl Watcher {
 
     /// Samples a metric in a task of its own. `now` is when it was asked for.
     pub fn sample(&self, metric: usize, now: Now) {
-        let (runbook, prober, answers) = (Arc::clone(&self.runbook), Arc::clone(&self.prober), self.answers.clone());
+        let (runbook, prober, answers) = (
+            Arc::clone(&self.runbook),
+            Arc::clone(&self.prober),
+            self.answers.clone(),
+        );
         let reader = Arc::clone(&self.readers[metric]);
         tokio::spawn(async move {
             let definition = &runbook.metrics[metric];
@@ -79,10 +90,15 @@ impl Watcher {
 
 impl Reader {
     fn of(source: &MetricSource, min_events: Option<f64>) -> Self {
-        let unreadable = |error: check::expectation::SyntaxError| Self::Unreadable(error.to_string());
+        let unreadable =
+            |error: check::expectation::SyntaxError| Self::Unreadable(error.to_string());
         match source {
-            MetricSource::Scrape(scrape) => Self::Scrape(Mutex::new(ScrapeState::new(scrape, min_events))),
-            MetricSource::Json { path, .. } => JsonPath::parse(path).map_or_else(unreadable, Self::Json),
+            MetricSource::Scrape(scrape) => {
+                Self::Scrape(Mutex::new(ScrapeState::new(scrape, min_events)))
+            }
+            MetricSource::Json { path, .. } => {
+                JsonPath::parse(path).map_or_else(unreadable, Self::Json)
+            }
             MetricSource::Prometheus { .. } => Self::Prometheus,
             MetricSource::Command { .. } => Self::Command,
         }
@@ -93,12 +109,21 @@ impl Reader {
             Self::Scrape(state) => {
                 // A poisoned lock only means that an earlier parse panicked; the next page stands on its own.
                 let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-                state.observe(Now { monotonic: asked.monotonic + fetched.took, ..asked }, &fetched.text)
+                state.observe(
+                    Now {
+                        monotonic: asked.monotonic + fetched.took,
+                        ..asked
+                    },
+                    &fetched.text,
+                )
             }
             Self::Json(path) => json_number(fetched.text.as_bytes(), path),
             Self::Prometheus => check::prometheus::decode(&fetched.text),
             Self::Command => check::metric::number(&fetched.text),
-            Self::Unreadable(detail) => Err(Blind { reason: Reason::Parse, detail: detail.clone() }),
+            Self::Unreadable(detail) => Err(Blind {
+                reason: Reason::Parse,
+                detail: detail.clone(),
+            }),
         }
     }
 }

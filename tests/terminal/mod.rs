@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::ffi::OsStr;
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,7 +29,11 @@ pub struct Terminal {
 
 impl Terminal {
     /// Starts tminus with these arguments in a terminal of this size, its state in `state`.
-    pub fn start<S: AsRef<OsStr>>(arguments: &[S], (columns, rows): (u16, u16), state: &Path) -> Self {
+    pub fn start<S: AsRef<OsStr>>(
+        arguments: &[S],
+        (columns, rows): (u16, u16),
+        state: &Path,
+    ) -> Self {
         Self::start_with(arguments, (columns, rows), state, &[])
     }
 
@@ -40,7 +45,8 @@ impl Terminal {
         environment: &[(&str, &str)],
     ) -> Self {
         let (pty, pts) = pty_process::open().expect("a pseudo-terminal");
-        pty.resize(Size::new(rows, columns)).expect("the size is set");
+        pty.resize(Size::new(rows, columns))
+            .expect("the size is set");
         let mut command = pty_process::Command::new(env!("CARGO_BIN_EXE_tminus"))
             .args(arguments)
             .env("TMINUS_STATE_DIR", state)
@@ -55,8 +61,14 @@ impl Terminal {
         }
         let child = command.spawn(pts).expect("tminus starts");
         let (reader, writer) = pty.into_split();
-        let emulator = vt100::Parser::new(rows, columns, 0);
-        Self { reader, writer, emulator, received: Vec::new(), child }
+        let emulator = vt100::Parser::new(at_least_one(rows), at_least_one(columns), 0);
+        Self {
+            reader,
+            writer,
+            emulator,
+            received: Vec::new(),
+            child,
+        }
     }
 
     /// What the screen shows, line by line.
@@ -75,13 +87,20 @@ impl Terminal {
 
     /// Types these bytes.
     pub async fn send(&mut self, bytes: &str) {
-        self.writer.write_all(bytes.as_bytes()).await.expect("the terminal takes keys");
+        self.writer
+            .write_all(bytes.as_bytes())
+            .await
+            .expect("the terminal takes keys");
     }
 
     /// Gives the terminal another size.
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.writer.resize(Size::new(rows, columns)).expect("the size is set");
-        self.emulator.screen_mut().set_size(rows, columns);
+        self.writer
+            .resize(Size::new(rows, columns))
+            .expect("the size is set");
+        self.emulator
+            .screen_mut()
+            .set_size(at_least_one(rows), at_least_one(columns));
     }
 
     /// Waits until the screen shows this text.
@@ -101,8 +120,14 @@ impl Terminal {
             let more = tokio::time::timeout_at(deadline, self.receive()).await;
             match more {
                 Ok(true) => {}
-                Ok(false) => panic!("tminus ended while waiting for {what:?}; the screen:\n{}", self.screen()),
-                Err(_) => panic!("no {what:?} within {PATIENCE:?}; the screen:\n{}", self.screen()),
+                Ok(false) => panic!(
+                    "tminus ended while waiting for {what:?}; the screen:\n{}",
+                    self.screen()
+                ),
+                Err(_) => panic!(
+                    "no {what:?} within {PATIENCE:?}; the screen:\n{}",
+                    self.screen()
+                ),
             }
         }
     }
@@ -121,6 +146,12 @@ impl Terminal {
         }
     }
 
+    /// Takes in whatever comes for this long.
+    pub async fn take_in_for(&mut self, time: Duration) {
+        let until = tokio::time::Instant::now() + time;
+        while let Ok(true) = tokio::time::timeout_at(until, self.receive()).await {}
+    }
+
     /// Waits for the program's end and takes in everything it wrote; its exit code, `None` for a signal.
     pub async fn finish(&mut self) -> Option<i32> {
         let ended = tokio::time::timeout(PATIENCE, async {
@@ -132,7 +163,11 @@ impl Terminal {
 
     /// Sends a signal.
     pub fn signal(&self, signal: rustix::process::Signal) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).expect("it runs");
+        let id = self
+            .child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .expect("it runs");
         let id = rustix::process::Pid::from_raw(id).expect("a process id is not 0");
         rustix::process::kill_process(id, signal).expect("it takes signals");
     }
@@ -141,4 +176,8 @@ impl Terminal {
     pub fn hang_up(self) -> Child {
         self.child
     }
+}
+
+fn at_least_one(count: u16) -> NonZeroU16 {
+    NonZeroU16::new(count).unwrap_or(NonZeroU16::MIN)
 }
