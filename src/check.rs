@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 pub use expectation::{Expectation, Judgement, SyntaxError, defaults, judge};
 pub use metric::{Baseline, MetricState};
 pub use observation::{Blind, Facts, FileFacts, Observation};
-pub use series::Series;
-pub use streak::CheckState;
+pub use series::{Sample, Series};
+pub use streak::{CheckState, Flip, Streak};
 pub use threshold::{Comparison, Limit};
 
 /// The two clocks, read once by the caller and passed in, so that everything downstream is reproducible.

@@ -1,5 +1,13 @@
 //! From samples to a verdict: limits, `for`, hysteresis, baseline, staleness.
 
+use std::time::Duration;
+
+use super::streak::{Flip, stale_after};
+use super::{Blind, Limit, Metric, Now, Reason, Series, Verdict};
+
+/// With fewer samples than this nothing is called a baseline.
+const FEWEST_BASELINE_SAMPLES: usize = 3;
+
 /// The median and spread of a metric before T-0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Baseline {
@@ -12,5 +20,540 @@ pub struct Baseline {
 }
 
 /// The state of one metric in a run.
+///
+/// - A breach of `warn` warns at once; one of `fail` warns at once and fails when it lasted for `for` without a gap.
+/// - A breach ends when `clear` is met, or without `clear` when the limit no longer holds.
+/// - What we can't see is unknown at once and restarts `for`. It doesn't end a breach: a metric that failed can
+///   only be cleared by a value.
+/// - A relative limit without a baseline can't be judged, so it is unknown; unless its `floor` isn't reached,
+///   since then it isn't breached whatever the baseline will be.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MetricState {}
+pub struct MetricState {
+    stale_after: Duration,
+    sustained: Duration,
+    warn: Watch,
+    fail: Watch,
+    no_data: Option<f64>,
+    baseline_window: Option<Duration>,
+    baseline: Option<Baseline>,
+    believed: Verdict,
+    series: Series,
+    latest: Option<(Result<f64, Blind>, Now)>,
+}
+
+impl MetricState {
+    /// Nothing was sampled yet.
+    pub fn new(metric: &Metric) -> Self {
+        let watch = |limit| Watch {
+            limit,
+            clear: metric.clear,
+            floor: metric.floor,
+            since: None,
+            broken: false,
+        };
+        Self {
+            stale_after: stale_after(metric.every, metric.timeout),
+            sustained: metric.sustained,
+            warn: watch(metric.warn),
+            fail: watch(metric.fail),
+            no_data: metric.no_data,
+            baseline_window: metric.baseline,
+            baseline: None,
+            believed: Verdict::Unknown(Reason::NoData),
+            series: Series::keeping(metric.baseline.unwrap_or_default()),
+            latest: None,
+        }
+    }
+
+    /// Takes in a sample; the flip when the verdict changed with it.
+    pub fn observe(&mut self, now: Now, sample: Result<f64, Blind>) -> Option<Flip> {
+        let from = self.verdict(now);
+        if from == Verdict::Unknown(Reason::Stale) {
+            self.interrupt();
+        }
+        let sample = self.settle(sample);
+        self.believed = match &sample {
+            Ok(value) => self.judge(now, *value),
+            Err(blind) => {
+                self.interrupt();
+                Verdict::Unknown(blind.reason)
+            }
+        };
+        self.series.push(now, sample.as_ref().ok().copied());
+        self.latest = Some((sample, now));
+        Flip::between(from, self.believed)
+    }
+
+    /// NaN is no value, and "no data" may be one.
+    fn settle(&self, sample: Result<f64, Blind>) -> Result<f64, Blind> {
+        match sample {
+            Ok(value) if value.is_nan() => Err(Blind {
+                reason: Reason::Nan,
+                detail: String::new(),
+            }),
+            Err(blind) if blind.reason == Reason::NoData => self.no_data.ok_or(blind),
+            sample => sample,
+        }
+    }
+
+    fn judge(&mut self, now: Now, value: f64) -> Verdict {
+        let median = self.baseline.map(|baseline| baseline.median);
+        let fail = self.fail.look(value, median, now.monotonic, self.sustained);
+        let warn = self.warn.look(value, median, now.monotonic, Duration::ZERO);
+        match (fail, warn) {
+            (Breach::Broken, _) => Verdict::Fail,
+            (Breach::Pending, _) | (_, Breach::Broken | Breach::Pending) => Verdict::Warn,
+            (Breach::Untold, _) | (_, Breach::Untold) => Verdict::Unknown(Reason::NoData),
+            (Breach::None, Breach::None) => Verdict::Pass,
+        }
+    }
+
+    fn interrupt(&mut self) {
+        self.warn.since = None;
+        self.fail.since = None;
+    }
+
+    /// What can be believed now; [`Reason::Stale`] when the last sample is older than `2 × every + timeout`.
+    pub fn verdict(&self, now: Now) -> Verdict {
+        match self.age(now) {
+            Some(age) if age > self.stale_after => Verdict::Unknown(Reason::Stale),
+            _ => self.believed,
+        }
+    }
+
+    /// The last sample's value; `None` when there was nothing to see.
+    pub fn value(&self) -> Option<f64> {
+        self.latest.as_ref()?.0.as_ref().ok().copied()
+    }
+
+    /// Why the last sample has no value.
+    pub fn blind(&self) -> Option<&Blind> {
+        self.latest.as_ref()?.0.as_ref().err()
+    }
+
+    /// How long ago the last sample was taken.
+    pub fn age(&self, now: Now) -> Option<Duration> {
+        let (_, at) = self.latest.as_ref()?;
+        Some(now.monotonic.saturating_sub(at.monotonic))
+    }
+
+    /// The samples so far.
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// Since when `fail` has been breached without a gap (monotonic), whether or not for long enough yet.
+    pub fn breaching_since(&self) -> Option<Duration> {
+        self.fail.since
+    }
+
+    /// How long `fail` has been breached, and how long is needed, while it isn't enough: "1m10s of 2m".
+    pub fn pending(&self, now: Now) -> Option<(Duration, Duration)> {
+        let since = self.fail.since.filter(|_| !self.fail.broken)?;
+        Some((now.monotonic.saturating_sub(since), self.sustained))
+    }
+
+    /// The baseline that relative limits are measured by.
+    pub fn baseline(&self) -> Option<Baseline> {
+        self.baseline
+    }
+
+    /// Takes the baseline from the samples of the metric's `baseline` time before `now`; `None` when the metric
+    /// has no such time or there are too few samples, and then an earlier baseline stays.
+    pub fn capture_baseline(&mut self, now: Now) -> Option<Baseline> {
+        let window = self.baseline_window?;
+        if self.series.values(window, now).count() < FEWEST_BASELINE_SAMPLES {
+            return None;
+        }
+        let [low, median, high] = self.series.quantiles([0.1, 0.5, 0.9], window, now)?;
+        let baseline = Baseline { median, low, high };
+        self.set_baseline(baseline);
+        Some(baseline)
+    }
+
+    /// Uses a baseline that was recorded earlier; it counts from the next sample on.
+    pub fn set_baseline(&mut self, baseline: Baseline) {
+        self.baseline = Some(baseline);
+    }
+
+    /// Starts over, after the machine slept or a rollback; samples and baseline stay.
+    pub fn reset(&mut self) {
+        for watch in [&mut self.warn, &mut self.fail] {
+            watch.since = None;
+            watch.broken = false;
+        }
+        self.believed = Verdict::Unknown(if self.latest.is_some() {
+            Reason::Stale
+        } else {
+            Reason::NoData
+        });
+    }
+}
+
+/// What a [`Watch`] says of a value.
+enum Breach {
+    /// The limit isn't breached.
+    None,
+    /// It is, but not for long enough yet.
+    Pending,
+    /// It has been for long enough, and isn't cleared.
+    Broken,
+    /// It can't be told.
+    Untold,
+}
+
+/// One limit and its memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Watch {
+    limit: Option<Limit>,
+    clear: Option<Limit>,
+    floor: Option<Limit>,
+    /// When the breach began (monotonic); a gap forgets it.
+    since: Option<Duration>,
+    /// Whether it lasted long enough; only clearing ends this.
+    broken: bool,
+}
+
+impl Watch {
+    fn look(
+        &mut self,
+        value: f64,
+        baseline: Option<f64>,
+        now: Duration,
+        sustained: Duration,
+    ) -> Breach {
+        let Some(limit) = self.limit else {
+            return Breach::None;
+        };
+        let breached = self.breached(limit, value, baseline);
+        if self.broken && self.cleared(breached, value, baseline) {
+            self.broken = false;
+        }
+        if breached == Some(true) {
+            let since = *self.since.get_or_insert(now);
+            self.broken |= now.saturating_sub(since) >= sustained;
+        } else if !self.broken {
+            self.since = None;
+        }
+        match (self.broken, breached) {
+            (true, _) => Breach::Broken,
+            (false, Some(true)) => Breach::Pending,
+            (false, Some(false)) => Breach::None,
+            (false, None) => Breach::Untold,
+        }
+    }
+
+    /// A relative breach needs the ratio and the floor; one that is false settles it, known or not the other.
+    fn breached(&self, limit: Limit, value: f64, baseline: Option<f64>) -> Option<bool> {
+        let floor = self.floor.filter(|_| limit.relative);
+        let beyond_floor = floor.map_or(Some(true), |floor| floor.holds(value, baseline));
+        match (limit.holds(value, baseline), beyond_floor) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        }
+    }
+
+    fn cleared(&self, breached: Option<bool>, value: f64, baseline: Option<f64>) -> bool {
+        match self.clear {
+            // A value that meets both, because the runbook's limits overlap, is still a breach.
+            Some(clear) => breached == Some(false) && clear.holds(value, baseline) == Some(true),
+            None => breached == Some(false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::check::MetricSource;
+
+    const NO_DATA: Verdict = Verdict::Unknown(Reason::NoData);
+
+    fn at(seconds: u64) -> Now {
+        Now {
+            wall: Timestamp::UNIX_EPOCH,
+            monotonic: Duration::from_secs(seconds),
+        }
+    }
+
+    fn limit(text: &str) -> Option<Limit> {
+        Some(Limit::parse(text).unwrap())
+    }
+
+    /// Error rate: warn > 0.5, fail > 1 for 30s, every 10s.
+    fn metric() -> Metric {
+        Metric {
+            id: "error-rate".to_owned(),
+            title: "Error rate".to_owned(),
+            unit: "%".to_owned(),
+            source: MetricSource::Command { run: String::new() },
+            every: Duration::from_secs(10),
+            timeout: Duration::from_secs(3),
+            warn: limit("> 0.5"),
+            fail: limit("> 1"),
+            sustained: Duration::from_secs(30),
+            clear: None,
+            floor: None,
+            min_events: None,
+            no_data: None,
+            baseline: None,
+            span: 0..0,
+        }
+    }
+
+    /// One sample every ten seconds, NaN for a gap; the initials of the verdicts.
+    fn verdicts(state: &mut MetricState, samples: &[f64]) -> String {
+        let start = state
+            .latest
+            .as_ref()
+            .map_or(0, |(_, at)| at.monotonic.as_secs() + 10);
+        let times = (start..).step_by(10);
+        let name = |(seconds, value): (u64, &f64)| {
+            state.observe(at(seconds), Ok(*value));
+            state.verdict(at(seconds)).name().chars().next().unwrap()
+        };
+        times.zip(samples).map(name).collect()
+    }
+
+    const GAP: f64 = f64::NAN;
+
+    #[test]
+    fn a_breach_of_fail_warns_until_it_lasted() {
+        let mut state = MetricState::new(&metric());
+        assert_eq!(verdicts(&mut state, &[0.1, 0.7, 2.0, 2.0, 2.0]), "pwwww");
+        assert_eq!(
+            state.pending(at(45)),
+            Some((Duration::from_secs(25), Duration::from_secs(30)))
+        );
+        assert_eq!(state.breaching_since(), Some(Duration::from_secs(20)));
+        assert_eq!(verdicts(&mut state, &[2.0, 2.0, 0.1]), "ffp");
+        assert_eq!(state.pending(at(80)), None);
+        assert_eq!(state.breaching_since(), None);
+    }
+
+    #[test]
+    fn rule_5_for_needs_a_continuous_breach() {
+        let mut state = MetricState::new(&metric());
+        assert_eq!(
+            verdicts(&mut state, &[2.0, 2.0, 2.0, 0.1, 2.0, 2.0, 2.0, 2.0]),
+            "wwwpwwwf"
+        );
+    }
+
+    #[test]
+    fn rule_5_one_unknown_restarts_for() {
+        let mut state = MetricState::new(&metric());
+        assert_eq!(
+            verdicts(&mut state, &[2.0, 2.0, 2.0, GAP, 2.0, 2.0, 2.0, 2.0]),
+            "wwwuwwwf"
+        );
+    }
+
+    #[test]
+    fn rule_5_clear_is_a_separate_threshold() {
+        let mut state = MetricState::new(&Metric {
+            clear: limit("< 0.3"),
+            sustained: Duration::ZERO,
+            ..metric()
+        });
+        assert_eq!(
+            verdicts(&mut state, &[2.0, 0.9, 0.4, 0.2, 0.4, 0.6, 0.4, 0.2]),
+            "fffppwwp"
+        );
+    }
+
+    #[test]
+    fn a_gap_does_not_end_a_breach() {
+        let mut state = MetricState::new(&Metric {
+            clear: limit("< 0.3"),
+            ..metric()
+        });
+        assert_eq!(
+            verdicts(&mut state, &[2.0, 2.0, 2.0, 2.0, GAP, 0.9, 2.0, 0.2]),
+            "wwwfuffp"
+        );
+    }
+
+    #[test]
+    fn fail_beats_warn() {
+        let mut state = MetricState::new(&Metric {
+            sustained: Duration::ZERO,
+            ..metric()
+        });
+        let flip = state.observe(at(0), Ok(5.0));
+        assert_eq!(
+            flip,
+            Some(Flip {
+                from: NO_DATA,
+                to: Verdict::Fail
+            })
+        );
+        assert_eq!(state.observe(at(10), Ok(5.0)), None);
+        assert_eq!(state.observe(at(20), Ok(f64::INFINITY)), None);
+    }
+
+    #[test]
+    fn rule_1_nan_and_blindness_are_unknown() {
+        let mut state = MetricState::new(&metric());
+        state.observe(at(0), Ok(f64::NAN));
+        assert_eq!(state.verdict(at(0)), Verdict::Unknown(Reason::Nan));
+        assert_eq!(state.value(), None);
+        for reason in [
+            Reason::Timeout,
+            Reason::Connect,
+            Reason::Parse,
+            Reason::NoData,
+        ] {
+            state.observe(
+                at(10),
+                Err(Blind {
+                    reason,
+                    detail: "x".to_owned(),
+                }),
+            );
+            assert_eq!(state.verdict(at(10)), Verdict::Unknown(reason));
+            assert_eq!(state.blind().unwrap().detail, "x");
+        }
+    }
+
+    #[test]
+    fn no_data_may_mean_a_number_but_nan_may_not() {
+        let blind = |reason| {
+            Err(Blind {
+                reason,
+                detail: String::new(),
+            })
+        };
+        let mut state = MetricState::new(&Metric {
+            no_data: Some(0.0),
+            ..metric()
+        });
+        state.observe(at(0), blind(Reason::NoData));
+        assert_eq!(
+            (state.verdict(at(0)), state.value()),
+            (Verdict::Pass, Some(0.0))
+        );
+        state.observe(at(10), blind(Reason::Timeout));
+        assert_eq!(state.verdict(at(10)), Verdict::Unknown(Reason::Timeout));
+        state.observe(at(20), Ok(f64::NAN));
+        assert_eq!(state.verdict(at(20)), Verdict::Unknown(Reason::Nan));
+    }
+
+    #[test]
+    fn rule_4_an_old_sample_is_stale_and_restarts_for() {
+        let mut state = MetricState::new(&metric());
+        assert_eq!(verdicts(&mut state, &[2.0, 2.0, 2.0]), "www");
+        assert_eq!(state.verdict(at(43)), Verdict::Warn);
+        assert_eq!(state.verdict(at(44)), Verdict::Unknown(Reason::Stale));
+        state.observe(at(60), Ok(2.0));
+        assert_eq!(
+            state.verdict(at(60)),
+            Verdict::Warn,
+            "nobody knows what was between"
+        );
+    }
+
+    fn relative() -> Metric {
+        Metric {
+            warn: None,
+            fail: limit("> 1.5 * baseline"),
+            floor: limit("> 200"),
+            baseline: Some(Duration::from_secs(60)),
+            sustained: Duration::ZERO,
+            ..metric()
+        }
+    }
+
+    #[test]
+    fn rule_6_a_relative_breach_needs_the_ratio_and_the_floor() {
+        let mut state = MetricState::new(&relative());
+        state.set_baseline(Baseline {
+            median: 100.0,
+            low: 90.0,
+            high: 110.0,
+        });
+        assert_eq!(
+            verdicts(&mut state, &[120.0, 160.0, 199.0, 201.0, 140.0]),
+            "pppfp"
+        );
+        state.set_baseline(Baseline {
+            median: 300.0,
+            low: 290.0,
+            high: 310.0,
+        });
+        assert_eq!(verdicts(&mut state, &[400.0, 451.0]), "pf");
+    }
+
+    #[test]
+    fn without_a_baseline_only_the_floor_can_tell() {
+        let mut state = MetricState::new(&relative());
+        assert_eq!(verdicts(&mut state, &[150.0, 250.0]), "pu");
+        let mut bare = MetricState::new(&Metric {
+            floor: None,
+            ..relative()
+        });
+        assert_eq!(verdicts(&mut bare, &[150.0]), "u");
+        assert_eq!(bare.verdict(at(0)), NO_DATA);
+    }
+
+    #[test]
+    fn the_floor_is_for_relative_limits_only() {
+        let mut state = MetricState::new(&Metric {
+            floor: limit("> 200"),
+            sustained: Duration::ZERO,
+            ..metric()
+        });
+        assert_eq!(verdicts(&mut state, &[2.0]), "f");
+    }
+
+    #[test]
+    fn the_baseline_is_the_median_and_the_middle_four_fifths() {
+        let mut state = MetricState::new(&relative());
+        assert_eq!(state.capture_baseline(at(0)), None);
+        verdicts(
+            &mut state,
+            &[999.0, 999.0, 100.0, 110.0, 120.0, 130.0, 140.0],
+        );
+        let baseline = state.capture_baseline(at(80)).unwrap();
+        assert_eq!(
+            baseline,
+            Baseline {
+                median: 120.0,
+                low: 104.0,
+                high: 136.0
+            }
+        );
+        assert_eq!(state.baseline(), Some(baseline));
+        assert_eq!(MetricState::new(&metric()).capture_baseline(at(80)), None);
+    }
+
+    #[test]
+    fn rule_7_after_a_rollback_everything_restarts() {
+        let mut state = MetricState::new(&Metric {
+            clear: limit("< 0.3"),
+            ..metric()
+        });
+        assert_eq!(verdicts(&mut state, &[2.0, 2.0, 2.0, 2.0]), "wwwf");
+        state.reset();
+        assert_eq!(state.verdict(at(30)), Verdict::Unknown(Reason::Stale));
+        assert_eq!(verdicts(&mut state, &[0.4, 2.0, 2.0, 2.0, 2.0]), "pwwwf");
+    }
+
+    proptest! {
+        #[test]
+        fn fail_comes_only_from_a_continuous_breach(samples in proptest::collection::vec(prop_oneof![0.0..3.0f64, Just(GAP)], 1..60)) {
+            let mut state = MetricState::new(&metric());
+            let verdicts: Vec<char> = verdicts(&mut state, &samples).chars().collect();
+            for (index, verdict) in verdicts.iter().enumerate() {
+                prop_assert_eq!(*verdict == 'u', samples[index].is_nan());
+                if *verdict == 'f' && !verdicts[..index].contains(&'f') {
+                    prop_assert!(samples[index - 3..=index].iter().all(|value| *value > 1.0));
+                }
+            }
+        }
+    }
+}

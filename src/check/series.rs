@@ -1,5 +1,297 @@
 //! The samples of a metric over time, capped.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Now;
+
+/// How far back charts look.
+const SHORTEST_KEPT: Duration = Duration::from_secs(15 * 60);
+
+/// More samples than this are never kept, however often a metric is sampled.
+const MOST_SAMPLES: usize = 4_000;
+
+/// One look at a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// When.
+    pub at: Now,
+    /// The value, always finite; `None` where we could not look. A chart must not draw a line across it.
+    pub value: Option<f64>,
+}
+
 /// Samples in order of time.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Series {}
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    samples: VecDeque<Sample>,
+    keep: Duration,
+}
+
+impl Default for Series {
+    fn default() -> Self {
+        Self::keeping(SHORTEST_KEPT)
+    }
+}
+
+impl Series {
+    /// A series that keeps this much time, and never less than 15 minutes.
+    pub fn keeping(time: Duration) -> Self {
+        Self {
+            samples: VecDeque::new(),
+            keep: time.max(SHORTEST_KEPT),
+        }
+    }
+
+    /// Adds a sample and forgets what is too old. NaN and infinities become gaps, because neither a chart nor a
+    /// median can do anything sensible with them.
+    pub fn push(&mut self, at: Now, value: Option<f64>) {
+        let value = value.filter(|value| value.is_finite());
+        self.samples.push_back(Sample { at, value });
+        let oldest = at.monotonic.saturating_sub(self.keep);
+        while self.samples.len() > MOST_SAMPLES || self.front_is_before(oldest) {
+            self.samples.pop_front();
+        }
+    }
+
+    fn front_is_before(&self, oldest: Duration) -> bool {
+        self.samples
+            .front()
+            .is_some_and(|sample| sample.at.monotonic < oldest)
+    }
+
+    /// The latest sample.
+    pub fn latest(&self) -> Option<&Sample> {
+        self.samples.back()
+    }
+
+    /// Whether nothing was sampled yet.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// All samples, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Sample> {
+        self.samples.iter()
+    }
+
+    /// The samples of the last `window`, oldest first.
+    pub fn within(&self, window: Duration, now: Now) -> impl DoubleEndedIterator<Item = &Sample> {
+        let start = now.monotonic.saturating_sub(window);
+        let first = self
+            .samples
+            .partition_point(|sample| sample.at.monotonic < start);
+        self.samples.range(first..)
+    }
+
+    /// The values of the last `window` without the gaps, oldest first.
+    pub fn values(&self, window: Duration, now: Now) -> impl DoubleEndedIterator<Item = f64> {
+        self.within(window, now).filter_map(|sample| sample.value)
+    }
+
+    /// The least and the greatest value of the last `window`.
+    pub fn range(&self, window: Duration, now: Now) -> Option<(f64, f64)> {
+        self.values(window, now).fold(None, |range, value| {
+            let (least, greatest) = range.unwrap_or((value, value));
+            Some((value.min(least), value.max(greatest)))
+        })
+    }
+
+    /// The median of the last `window`.
+    pub fn median(&self, window: Duration, now: Now) -> Option<f64> {
+        self.quantiles([0.5], window, now).map(|[median]| median)
+    }
+
+    /// Quantiles (between 0 and 1) of the last `window`, interpolated between neighbours; `None` without values.
+    pub fn quantiles<const N: usize>(
+        &self,
+        wanted: [f64; N],
+        window: Duration,
+        now: Now,
+    ) -> Option<[f64; N]> {
+        let mut values: Vec<f64> = self.values(window, now).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let last = values.len().checked_sub(1)?;
+        Some(wanted.map(|quantile| {
+            let place = quantile.clamp(0.0, 1.0) * last as f64;
+            let below = values[place.floor() as usize];
+            let above = values[place.ceil() as usize];
+            below + (above - below) * place.fract()
+        }))
+    }
+
+    /// The last `window` as the means of `width` equal stretches of time, oldest first, for a sparkline.
+    ///
+    /// A stretch in which we could not look once is `None`, so that the line breaks there. One that merely lies
+    /// between two samples takes over the earlier one. The stretches begin at fixed times instead of moving with
+    /// `now`, or the whole line would shimmer with every sample.
+    pub fn spark(&self, width: usize, window: Duration, now: Now) -> Vec<Option<f64>> {
+        let stretch = window.as_secs_f64() / width as f64;
+        if width == 0 || window.is_zero() {
+            return vec![None; width];
+        }
+        let number = |at: Now| (at.monotonic.as_secs_f64() / stretch).floor() as i64;
+        let first = number(now) - width as i64 + 1;
+        let mut line = vec![Stretch::default(); width];
+        for sample in self
+            .iter()
+            .filter(|sample| sample.at.monotonic <= now.monotonic)
+        {
+            if let Ok(place) = usize::try_from(number(sample.at) - first)
+                && let Some(stretch) = line.get_mut(place)
+            {
+                stretch.add(sample.value);
+            }
+        }
+        bridged(&line)
+    }
+}
+
+/// What fell into one stretch of a sparkline.
+#[derive(Clone, Copy, Default)]
+struct Stretch {
+    sum: f64,
+    values: u32,
+    gaps: u32,
+}
+
+impl Stretch {
+    fn add(&mut self, value: Option<f64>) {
+        match value {
+            Some(value) => {
+                self.sum += value;
+                self.values += 1;
+            }
+            None => self.gaps += 1,
+        }
+    }
+
+    /// A stretch with a gap in it breaks the line, even if there were values too.
+    fn mean(self) -> Option<f64> {
+        (self.values > 0 && self.gaps == 0).then(|| self.sum / f64::from(self.values))
+    }
+
+    fn is_empty(self) -> bool {
+        self.values == 0 && self.gaps == 0
+    }
+}
+
+/// The means, with empty stretches before the last filled one taking over what came before them.
+fn bridged(line: &[Stretch]) -> Vec<Option<f64>> {
+    let filled = line
+        .iter()
+        .rposition(|stretch| !stretch.is_empty())
+        .map_or(0, |last| last + 1);
+    let mut previous = None;
+    let mut means = Vec::with_capacity(line.len());
+    for (place, stretch) in line.iter().enumerate() {
+        if !stretch.is_empty() || place >= filled {
+            previous = stretch.mean();
+        }
+        means.push(previous);
+    }
+    means
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Now {
+        Now {
+            wall: Timestamp::UNIX_EPOCH,
+            monotonic: Duration::from_secs(seconds),
+        }
+    }
+
+    fn series(samples: &[(u64, Option<f64>)]) -> Series {
+        let mut series = Series::default();
+        for (seconds, value) in samples {
+            series.push(at(*seconds), *value);
+        }
+        series
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn old_samples_go_by_age_and_by_number() {
+        let mut series = Series::default();
+        for second in 0..10_000 {
+            series.push(at(second), Some(1.0));
+        }
+        assert_eq!(series.iter().count(), 901);
+        let mut busy = Series::keeping(Duration::from_secs(100_000));
+        for second in 0..10_000 {
+            busy.push(at(second), Some(1.0));
+        }
+        assert_eq!(busy.iter().count(), MOST_SAMPLES);
+    }
+
+    #[test]
+    fn rule_14_nan_splits_a_series() {
+        let series = series(&[
+            (0, Some(1.0)),
+            (10, Some(f64::NAN)),
+            (20, Some(f64::INFINITY)),
+            (30, Some(3.0)),
+        ]);
+        let values: Vec<_> = series.iter().map(|sample| sample.value).collect();
+        assert_eq!(values, [Some(1.0), None, None, Some(3.0)]);
+        assert_eq!(series.range(MINUTE, at(30)), Some((1.0, 3.0)));
+    }
+
+    #[test]
+    fn a_window_looks_back_from_now() {
+        let series = series(&[
+            (0, Some(9.0)),
+            (50, Some(1.0)),
+            (60, None),
+            (70, Some(3.0)),
+            (100, Some(2.0)),
+        ]);
+        let now = at(110);
+        assert_eq!(series.within(MINUTE, now).count(), 4);
+        assert_eq!(series.median(MINUTE, now), Some(2.0));
+        assert_eq!(series.range(MINUTE, now), Some((1.0, 3.0)));
+        assert_eq!(series.median(Duration::from_secs(5), now), None);
+        assert_eq!(
+            series.quantiles([0.0, 0.25, 1.0], MINUTE, now),
+            Some([1.0, 1.5, 3.0])
+        );
+    }
+
+    #[test]
+    fn a_sparkline_breaks_at_gaps_and_bridges_slow_sampling() {
+        let series = series(&[
+            (10, Some(1.0)),
+            (12, Some(3.0)),
+            (25, None),
+            (31, Some(5.0)),
+            (52, Some(6.0)),
+        ]);
+        let line = series.spark(6, MINUTE, at(59));
+        assert_eq!(
+            line,
+            [None, Some(2.0), None, Some(5.0), Some(5.0), Some(6.0)]
+        );
+        assert_eq!(
+            series.spark(6, MINUTE, at(79))[5],
+            None,
+            "nothing after the last sample"
+        );
+        assert_eq!(series.spark(0, MINUTE, at(59)), []);
+        assert_eq!(Series::default().spark(3, MINUTE, at(0)), [None; 3]);
+        assert_eq!(series.spark(3, Duration::ZERO, at(59)), [None; 3]);
+    }
+
+    #[test]
+    fn a_sparkline_does_not_shimmer() {
+        let series = series(&[(10, Some(1.0)), (20, Some(2.0)), (30, Some(3.0))]);
+        let lines: Vec<_> = (30..40)
+            .map(|second| series.spark(4, Duration::from_secs(40), at(second)))
+            .collect();
+        assert!(lines.iter().all(|line| *line == lines[0]));
+    }
+}
