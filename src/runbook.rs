@@ -8,8 +8,11 @@
 pub mod diagnostic;
 pub mod document;
 pub mod load;
+mod lower;
 pub mod schema;
+mod shape;
 pub mod text;
+pub mod variables;
 
 use std::fmt;
 use std::ops::Range;
@@ -22,6 +25,7 @@ use crate::check::{Check, Limit, Metric};
 
 pub use diagnostic::{Diagnostic, Level as DiagnosticLevel};
 pub use load::{Loaded, load};
+pub use variables::{VariableError, VariableErrors, resolve};
 
 /// A runbook that passed validation: every reference resolves, every id is unique.
 #[derive(Clone, Debug, PartialEq)]
@@ -328,6 +332,8 @@ pub struct Step {
     pub role: Option<String>,
     /// When it is due, relative to T-0.
     pub at: Option<SignedDuration>,
+    /// How long it usually takes, with a command or without.
+    pub takes: Option<Duration>,
     /// What it runs.
     pub command: Option<Command>,
     /// The value it records.

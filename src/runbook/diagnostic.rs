@@ -9,7 +9,7 @@ use std::ops::Range;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level as Heading, Renderer, Snippet};
 use serde::Serialize;
 
-/// More mistakes than this are counted, not shown.
+/// More mistakes than this in a file are counted, not shown; see [`load`](super::load::load).
 pub const MOST_SHOWN: usize = 100;
 
 /// How bad a diagnostic is.
@@ -159,27 +159,14 @@ fn picture(character: char) -> char {
     }
 }
 
-/// Draws diagnostics the way rustc does; at most [`MOST_SHOWN`], then how many more there are.
+/// Draws diagnostics the way rustc does.
 pub fn render(diagnostics: &[Diagnostic], file_name: &str, text: &str, color: bool) -> String {
-    let renderer = if color {
-        Renderer::styled()
-    } else {
-        Renderer::plain()
-    };
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let file_name = visible(file_name);
     let mut output = String::new();
-    for diagnostic in diagnostics.iter().take(MOST_SHOWN) {
+    for diagnostic in diagnostics {
         output.push_str(&draw(&renderer, diagnostic, &file_name, text));
         output.push_str("\n\n");
-    }
-    if let Some(more) = diagnostics
-        .len()
-        .checked_sub(MOST_SHOWN)
-        .filter(|more| *more > 0)
-    {
-        output.push_str(&format!(
-            "{more} more not shown: mend these first, then look again\n"
-        ));
     }
     output
 }
@@ -345,17 +332,6 @@ mod tests {
             ("evil␛.toml", 1, 5)
         );
         assert_eq!(finding.message, "bad ␛]0;x␇ key");
-    }
-
-    #[test]
-    fn more_than_a_hundred_are_counted() {
-        let many = vec![Diagnostic::error("x", 0..1, "wrong"); MOST_SHOWN + 7];
-        let drawn = render(&many, "f", "abc", false);
-        assert_eq!(drawn.matches("error[x]").count(), MOST_SHOWN);
-        assert!(
-            drawn.ends_with("7 more not shown: mend these first, then look again\n"),
-            "{drawn}"
-        );
     }
 
     #[test]

@@ -10,9 +10,9 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize as DeriveDeserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::Deserialize as DeriveDeserialize;
 
 use super::{Level, Order, Stage, TriggerMode};
 
@@ -28,7 +28,10 @@ pub struct Located<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = toml::Spanned::<T>::deserialize(deserializer)?;
-        Ok(Self { span: spanned.span(), value: spanned.into_inner() })
+        Ok(Self {
+            span: spanned.span(),
+            value: spanned.into_inner(),
+        })
     }
 }
 
@@ -128,7 +131,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = Located::<Amount<T>>::deserialize(deserializer)?;
         Ok(Self(match read.value {
-            Amount::One(value) => vec![Located { value, span: read.span }],
+            Amount::One(value) => vec![Located {
+                value,
+                span: read.span,
+            }],
             Amount::Many(values) => values,
         }))
     }
@@ -154,7 +160,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Amount<T> {
                 T::deserialize(serde::de::value::StrDeserializer::new(text)).map(Amount::One)
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut sequence: A,
+            ) -> Result<Self::Value, A::Error> {
                 let mut values = Vec::new();
                 while let Some(value) = sequence.next_element()? {
                     values.push(value);
@@ -326,10 +335,10 @@ pub struct Document {
     /// What an operator types to confirm a destructive command, e.g. `${ENVIRONMENT}`.
     pub target: Option<Text>,
     /// Who can act: short name = what it stands for. `ic` answers last in a poll.
-    pub roles: Option<Entries<Text>>,
+    pub roles: Option<Located<Entries<Text>>>,
     /// Fields that are asked for when a run starts. Commands see them in their environment; URLs, headers,
     /// queries and texts as `${NAME}`.
-    pub vars: Option<Entries<Located<VariableTable>>>,
+    pub vars: Option<Located<Entries<Located<VariableTable>>>>,
     /// When the launch may happen, and how long going back may take.
     pub window: Option<Located<WindowTable>>,
     /// Probes with expectations.
@@ -792,7 +801,7 @@ pub struct StepTable {
     pub undo: Option<Text>,
     /// How much harm the command can do; destructive unless written.
     pub level: Option<Level>,
-    /// How long the command usually takes.
+    /// How long the step usually takes, with a command or without.
     pub takes: Option<DurationText>,
     /// When the command is stopped; never unless written.
     pub timeout: Option<DurationText>,

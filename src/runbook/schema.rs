@@ -1,8 +1,8 @@
 //! The JSON Schema of runbooks, for editors and for saying everything that is misshapen in a file.
 
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::transform_subschemas;
-use schemars::Schema;
 use serde_json::Value;
 
 use super::document::Document;
@@ -11,15 +11,24 @@ use super::document::Document;
 ///
 /// A copy for editors is committed as `assets/runbook.schema.json`.
 pub fn json_schema() -> Value {
-    let settings = SchemaSettings::draft2020_12().for_deserialize().with_transform(speak_toml);
-    settings.into_generator().into_root_schema_for::<Document>().to_value()
+    let settings = SchemaSettings::draft2020_12()
+        .for_deserialize()
+        .with_transform(speak_toml);
+    settings
+        .into_generator()
+        .into_root_schema_for::<Document>()
+        .to_value()
 }
 
 /// Takes out what TOML has no word for (`null`, the width of a number) and defaults that say nothing.
 fn speak_toml(schema: &mut Schema) {
     transform_subschemas(&mut speak_toml, schema);
-    let Some(object) = schema.as_object_mut() else { return };
-    object.retain(|key, value| !(key == "default" && is_empty_default(value) || key == "format" && value.is_string()));
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    object.retain(|key, value| {
+        !(key == "default" && is_empty_default(value) || key == "format" && value.is_string())
+    });
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|name| name != "null");
         if let [only] = types.as_slice() {
@@ -42,7 +51,9 @@ fn is_empty_default(default: &Value) -> bool {
 }
 
 fn drop_null_alternative(object: &mut serde_json::Map<String, Value>) {
-    let Some(Value::Array(alternatives)) = object.get_mut("anyOf") else { return };
+    let Some(Value::Array(alternatives)) = object.get_mut("anyOf") else {
+        return;
+    };
     alternatives.retain(|alternative| alternative.get("type").is_none_or(|name| name != "null"));
     if let [Value::Object(only)] = alternatives.as_slice() {
         let only = only.clone();
