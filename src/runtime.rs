@@ -4,4 +4,6 @@
 
 pub mod demo;
 pub mod probe;
+pub mod recorder;
 pub mod store;
+pub mod term;

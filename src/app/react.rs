@@ -26,7 +26,8 @@ impl App {
         let next_before = self.next_row();
         let cursor_on_next = next_before.is_some_and(|row| row == self.view.cursor);
         self.run.apply(std::sync::Arc::clone(&entry));
-        let effects = self.follow_up(&entry);
+        // Somebody else's run is only shown: what follows from its entries is for the one who drives it.
+        let effects = if self.options.read_only { Vec::new() } else { self.follow_up(&entry) };
         if matches!(entry.event, Event::OptionChosen { .. } | Event::RunOpened { .. } | Event::Recycled { .. }) {
             self.rebuild_rows();
         }

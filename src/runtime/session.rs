@@ -1,0 +1,498 @@
+//! The loop: drain what has happened, let the core decide, perform what it asks for, draw once.
+//!
+//! ```text
+//! loop
+//!   perform effects in order              Record → the recorder's thread, Spawn → a process, Look → a task
+//!   draw if something changed             never a frame per message: everything queued is taken in first
+//!   wait for input, an answer, output, a signal or the core's next deadline
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::EventStream;
+use crossterm::execute;
+use futures_util::{FutureExt as _, StreamExt as _};
+use jiff::Timestamp;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::process::{Happening, Processes};
+use super::recorder::Recorder;
+use super::store::{Follower, Journal};
+use super::term::{self, TerminalGuard};
+use super::watching::Watcher;
+use crate::app::keys::Bindings;
+use crate::app::picker::{Picker, PickerOutcome};
+use crate::app::{App, Effect, Msg, Options};
+use crate::check::Now;
+use crate::journal::{Entry, Outcome};
+use crate::runbook::Runbook;
+use crate::ui::{self, theme::Theme};
+
+/// Frames that nobody's key asked for come at most this often.
+const CALM_FRAME: Duration = Duration::from_millis(50);
+
+/// How often a command's output is taken over while it prints.
+const OUTPUT_TURN: Duration = Duration::from_millis(33);
+
+/// Wall and monotonic time may part by so much between two turns before it counts as a sleep or a jump.
+const CLOCK_SLACK: Duration = Duration::from_secs(5);
+
+/// How often a watched run's journal is looked at.
+const WATCH_TURN: Duration = Duration::from_millis(250);
+
+/// How long commands get after TERM when the program leaves.
+const LEAVING_GRACE: Duration = Duration::from_secs(3);
+
+/// Everything an interactive session needs.
+#[derive(Debug)]
+pub struct Session {
+    /// The runbook with its variables filled in.
+    pub runbook: Arc<Runbook>,
+    /// The journal; `None` for a session that only watches.
+    pub journal: Option<Journal>,
+    /// New entries of a run that somebody else drives.
+    pub follower: Option<Follower>,
+    /// What has happened so far.
+    pub entries: Vec<Entry>,
+    /// The runbook's folder, for relative paths.
+    pub folder: PathBuf,
+    /// All variables, secrets included, for commands and probes.
+    pub environment: BTreeMap<String, String>,
+    /// How the program was started.
+    pub options: Options,
+    /// The bindings in force.
+    pub bindings: Bindings,
+    /// Colours and characters.
+    pub theme: Theme,
+    /// Things to say at the start.
+    pub notices: Vec<String>,
+}
+
+/// Why a session ended in failure.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The terminal can't be used.
+    #[error("failed to use the terminal; run tminus in an interactive one, or use its commands with --json")]
+    Terminal(#[source] io::Error),
+    /// The machinery for tasks and signals can't be started.
+    #[error("failed to start the program's tasks; free some memory or file descriptors, then try again")]
+    Start(#[source] io::Error),
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The operator left.
+    Asked,
+    /// A signal, or the terminal went away.
+    Signalled,
+}
+
+/// Runs a session until the operator leaves.
+///
+/// # Errors
+/// When the terminal can't be used, or tasks can't be started. What was recorded is safe in either case.
+pub fn drive(session: Session) -> Result<Left, SessionError> {
+    let runtime = start_runtime()?;
+    term::install_panic_hook();
+    let left = runtime.block_on(async {
+        let mut turn = Turn::start(session)?;
+        turn.run().await
+    });
+    // A lookup that hangs in the system's resolver can't be cancelled; it is left behind.
+    runtime.shutdown_background();
+    left
+}
+
+/// Lets the operator pick a run or a runbook.
+///
+/// # Errors
+/// As for [`drive`].
+pub fn pick(mut picker: Picker, theme: &Theme) -> Result<PickerOutcome, SessionError> {
+    let runtime = start_runtime()?;
+    term::install_panic_hook();
+    runtime.block_on(async {
+        let mut guard = TerminalGuard::enter().map_err(SessionError::Terminal)?;
+        let mut signals = Signals::listen().map_err(SessionError::Start)?;
+        let mut input = EventStream::new();
+        loop {
+            guard
+                .terminal
+                .draw(|frame| ui::picker::draw(&picker, theme, frame))
+                .map_err(SessionError::Terminal)?;
+            let event = tokio::select! {
+                event = input.next() => event,
+                _ = signals.next() => None,
+            };
+            let Some(Ok(event)) = event else { return Ok(PickerOutcome::Quit) };
+            if let Some(Msg::Key(key)) = term::message(event, |_, _| None)
+                && let Some(outcome) = picker.update(key)
+            {
+                return Ok(outcome);
+            }
+        }
+    })
+}
+
+fn start_runtime() -> Result<tokio::runtime::Runtime, SessionError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(SessionError::Start)
+}
+
+/// What the loop is woken by.
+enum Woken {
+    Message(Msg),
+    Happened(Happening),
+    Time,
+    Stopped,
+    Continued,
+}
+
+/// Signals that end or wake the program.
+struct Signals {
+    ends: [Signal; 3],
+    continued: Signal,
+    /// A file-size limit would otherwise kill the program in the middle of a write; as an error it is handled.
+    _file_size: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            ends: [signal(SignalKind::terminate())?, signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?],
+            continued: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+        })
+    }
+
+    async fn next(&mut self) -> Woken {
+        let [terminate, hangup, interrupt] = &mut self.ends;
+        tokio::select! {
+            _ = terminate.recv() => Woken::Stopped,
+            _ = hangup.recv() => Woken::Stopped,
+            _ = interrupt.recv() => Woken::Stopped,
+            _ = self.continued.recv() => Woken::Continued,
+        }
+    }
+}
+
+/// A running session.
+struct Turn {
+    app: App,
+    theme: Theme,
+    guard: Option<TerminalGuard>,
+    input: EventStream,
+    signals: Signals,
+    answers: UnboundedReceiver<Msg>,
+    happenings: UnboundedReceiver<Happening>,
+    recorder: Option<Recorder>,
+    watcher: Watcher,
+    processes: Processes,
+    started: Instant,
+    last_now: Now,
+    last_frame: Option<Instant>,
+    urgent: bool,
+    undrawn: bool,
+    printing: BTreeSet<u64>,
+    next_output: Instant,
+    leaving: bool,
+}
+
+impl Turn {
+    fn start(session: Session) -> Result<Self, SessionError> {
+        let started = Instant::now();
+        let now = Now { wall: Timestamp::now(), monotonic: Duration::ZERO };
+        let (answer, answers) = unbounded_channel();
+        let (happen, happenings) = unbounded_channel();
+        if let Some(follower) = session.follower {
+            follow(follower, answer.clone());
+        }
+        let out_dir = session.journal.as_ref().map_or_else(std::env::temp_dir, |journal| journal.dir().join("out"));
+        let watcher = Watcher::new(&session.runbook, &session.folder, session.environment.clone(), answer.clone());
+        let processes = Processes::new(session.folder, out_dir, session.environment, happen);
+        let recorder = session.journal.map(|journal| Recorder::start(journal, answer));
+        let mut app = App::new(session.runbook, session.entries, session.options, now);
+        app.bindings = session.bindings;
+        for notice in session.notices {
+            app.say(crate::app::view::Tone::Warning, notice);
+        }
+        let signals = Signals::listen().map_err(SessionError::Start)?;
+        let guard = TerminalGuard::enter().map_err(SessionError::Terminal)?;
+        Ok(Self {
+            app,
+            theme: session.theme,
+            guard: Some(guard),
+            input: EventStream::new(),
+            signals,
+            answers,
+            happenings,
+            recorder,
+            watcher,
+            processes,
+            started,
+            last_now: now,
+            last_frame: None,
+            urgent: true,
+            undrawn: true,
+            printing: BTreeSet::new(),
+            next_output: started,
+            leaving: false,
+        })
+    }
+
+    async fn run(&mut self) -> Result<Left, SessionError> {
+        if let Ok((columns, rows)) = crossterm::terminal::size() {
+            let now = self.now();
+            self.app.update(now, Msg::Resize(columns, rows));
+        }
+        self.draw()?;
+        let effects = self.app.start();
+        self.perform(effects);
+        loop {
+            self.draw_if_due()?;
+            let woken = self.wait().await;
+            if let Some(left) = self.take_in(woken)? {
+                self.leave(left).await;
+                return Ok(left);
+            }
+        }
+    }
+
+    /// Waits for the next thing; input first, so that a flood of output can't starve the keys.
+    async fn wait(&mut self) -> Woken {
+        let until = tokio::time::Instant::from_std(self.wake_at());
+        tokio::select! {
+            biased;
+            woken = self.signals.next() => woken,
+            event = self.input.next() => match event {
+                Some(Ok(event)) => {
+                    self.urgent = true;
+                    self.meaning(event)
+                }
+                // The terminal is gone: going on would spin on its end of file.
+                Some(Err(_)) | None => Woken::Stopped,
+            },
+            Some(msg) = self.answers.recv() => Woken::Message(msg),
+            Some(happening) = self.happenings.recv() => Woken::Happened(happening),
+            () = tokio::time::sleep_until(until) => Woken::Time,
+        }
+    }
+
+    fn wake_at(&self) -> Instant {
+        let mut until = self.started + self.app.deadline();
+        if !self.printing.is_empty() {
+            until = until.min(self.next_output);
+        }
+        if self.undrawn {
+            until = until.min(self.next_frame());
+        }
+        until
+    }
+
+    fn next_frame(&self) -> Instant {
+        self.last_frame.map_or_else(Instant::now, |last| last + CALM_FRAME)
+    }
+
+    /// Takes in what woke the loop, and everything else that is queued by now.
+    fn take_in(&mut self, first: Woken) -> Result<Option<Left>, SessionError> {
+        let mut next = Some(first);
+        while let Some(woken) = next {
+            match woken {
+                Woken::Stopped => return Ok(Some(Left::Signalled)),
+                Woken::Continued => {
+                    if let Some(guard) = &mut self.guard {
+                        guard.again().map_err(SessionError::Terminal)?;
+                    }
+                    (self.urgent, self.undrawn) = (true, true);
+                }
+                Woken::Message(msg) => self.update(msg),
+                Woken::Happened(happening) => self.happened(happening),
+                Woken::Time => self.update(Msg::Tick),
+            }
+            if self.leaving {
+                return Ok(Some(Left::Asked));
+            }
+            next = self.queued();
+        }
+        self.take_output();
+        Ok(None)
+    }
+
+    /// The next thing that is there already.
+    fn queued(&mut self) -> Option<Woken> {
+        if let Some(Some(Ok(event))) = self.input.next().now_or_never() {
+            self.urgent = true;
+            return Some(self.meaning(event));
+        }
+        if let Ok(msg) = self.answers.try_recv() {
+            return Some(Woken::Message(msg));
+        }
+        self.happenings.try_recv().ok().map(Woken::Happened)
+    }
+
+    fn meaning(&self, event: crossterm::event::Event) -> Woken {
+        let row_at = |column, row| ui::row_at(&self.app, column, row);
+        term::message(event, row_at).map_or(Woken::Time, Woken::Message)
+    }
+
+    fn happened(&mut self, happening: Happening) {
+        match happening {
+            Happening::Grew { attempt } => {
+                self.printing.insert(attempt);
+            }
+            Happening::Spawned { attempt, pid } => self.update(Msg::Spawned { attempt, pid }),
+            Happening::Ended { attempt, outcome, took } => {
+                // What it printed last belongs before its end.
+                self.printing.remove(&attempt);
+                if let Some(msg) = self.processes.drain(attempt) {
+                    self.update(msg);
+                }
+                self.update(Msg::Ended { attempt, outcome, took });
+            }
+        }
+    }
+
+    fn take_output(&mut self) {
+        let now = Instant::now();
+        if self.printing.is_empty() || now < self.next_output {
+            return;
+        }
+        self.next_output = now + OUTPUT_TURN;
+        for attempt in std::mem::take(&mut self.printing) {
+            if let Some(msg) = self.processes.drain(attempt) {
+                self.update(msg);
+            }
+        }
+    }
+
+    fn update(&mut self, msg: Msg) {
+        let now = self.now();
+        if self.clocks_parted(now) {
+            let effects = self.app.update(now, Msg::Slept);
+            self.perform(effects);
+        }
+        self.last_now = now;
+        self.urgent |= matches!(msg, Msg::Recorded(_) | Msg::RecordFailed { .. });
+        let effects = self.app.update(now, msg);
+        self.undrawn |= self.app.take_dirty();
+        self.perform(effects);
+    }
+
+    fn now(&self) -> Now {
+        Now { wall: Timestamp::now(), monotonic: self.started.elapsed() }
+    }
+
+    /// The monotonic clock stands still while the machine sleeps, and the wall clock can be set.
+    fn clocks_parted(&self, now: Now) -> bool {
+        let wall = now.wall.duration_since(self.last_now.wall);
+        let monotonic = now.monotonic.saturating_sub(self.last_now.monotonic);
+        let apart = wall.saturating_sub(jiff::SignedDuration::try_from(monotonic).unwrap_or_default());
+        apart.unsigned_abs() > CLOCK_SLACK
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Record { by, event } => {
+                    if let Some(recorder) = &self.recorder {
+                        recorder.record(by, event);
+                    }
+                }
+                Effect::Spawn(spawn) => self.processes.spawn(spawn),
+                Effect::Signal { attempt, stop } => self.processes.signal(attempt, stop),
+                Effect::Look(check) => self.watcher.look(check),
+                Effect::Sample(metric) => self.watcher.sample(metric, self.last_now),
+                Effect::Bell => print(b"\x07"),
+                Effect::Copy(text) => {
+                    let _ = execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text));
+                }
+                Effect::OpenLink(url) => open_link(&url),
+                Effect::Leave => self.leaving = true,
+            }
+        }
+    }
+
+    /// Draws at once for a key or a record; anything else waits for its turn, so that a thousand samples a second
+    /// cost twenty frames.
+    fn draw_if_due(&mut self) -> Result<(), SessionError> {
+        if self.undrawn && (self.urgent || Instant::now() >= self.next_frame()) {
+            self.draw()?;
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> Result<(), SessionError> {
+        let Some(guard) = &mut self.guard else { return Ok(()) };
+        let (app, theme) = (&self.app, &self.theme);
+        guard.terminal.draw(|frame| ui::draw(app, theme, frame)).map_err(SessionError::Terminal)?;
+        self.last_frame = Some(Instant::now());
+        (self.urgent, self.undrawn) = (false, false);
+        Ok(())
+    }
+
+    /// Gives the terminal back first, then stops what runs, and records what became of it.
+    async fn leave(&mut self, left: Left) {
+        self.guard = None;
+        let running: Vec<u64> = self.app.run.running_attempts().map(|attempt| attempt.number).collect();
+        if !running.is_empty() && self.recorder.is_some() {
+            if left == Left::Asked {
+                let _ = writeln!(io::stderr(), "stopping what still runs …");
+            }
+            self.processes.stop_all(LEAVING_GRACE).await;
+            for attempt in running {
+                let (outcome, took) = (Outcome::Stopped, Duration::ZERO);
+                self.update(Msg::Ended { attempt, outcome, took });
+            }
+        }
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish();
+        }
+    }
+}
+
+/// Hands on what somebody else's run records.
+fn follow(mut follower: Follower, answers: UnboundedSender<Msg>) {
+    tokio::task::spawn_blocking(move || {
+        while !answers.is_closed() {
+            match follower.poll() {
+                Ok(entries) => {
+                    for entry in entries {
+                        let _ = answers.send(Msg::Recorded(entry));
+                    }
+                }
+                Err(error) => {
+                    let message = error.to_string();
+                    let _ = answers.send(Msg::RecordFailed { message, fatal: false });
+                    return;
+                }
+            }
+            std::thread::sleep(WATCH_TURN);
+        }
+    });
+}
+
+/// Writes to the terminal; one that is gone shows itself as the end of input.
+fn print(bytes: &[u8]) {
+    let mut out = io::stdout();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+/// Hands a URL to the desktop; there may be none, over SSH there mostly isn't, so failing is silent.
+fn open_link(url: &str) {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let null = std::process::Stdio::null;
+    let child =
+        tokio::process::Command::new(opener).arg(url).stdin(null()).stdout(null()).stderr(null()).spawn();
+    if let Ok(mut child) = child {
+        tokio::spawn(async move { child.wait().await });
+    }
+}
