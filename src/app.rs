@@ -13,6 +13,7 @@ pub mod keys;
 pub mod live;
 pub mod output;
 pub mod overlay;
+pub mod picker;
 pub mod polling;
 pub mod react;
 pub mod recording;
@@ -229,7 +230,10 @@ impl App {
         let run = Run::replay(runbook, entries);
         let mut app = Self {
             live,
-            view: View { size: (80, 24), ..View::default() },
+            view: View {
+                size: (80, 24),
+                ..View::default()
+            },
             outputs: Outputs::default(),
             pids: std::collections::BTreeMap::new(),
             options,
@@ -264,7 +268,9 @@ impl App {
         let mut effects = self.handle(msg);
         effects.extend(self.tend());
         while self.awaiting == 0 {
-            let Some(msg) = self.deferred.pop_front() else { break };
+            let Some(msg) = self.deferred.pop_front() else {
+                break;
+            };
             effects.extend(self.handle(msg));
         }
         self.dirty |= second_passed;
@@ -300,17 +306,29 @@ impl App {
                 self.pids.insert(attempt, pid);
                 Vec::new()
             }
-            Msg::Output { attempt, lines, partial, skipped } => {
+            Msg::Output {
+                attempt,
+                lines,
+                partial,
+                skipped,
+            } => {
                 self.dirty = true;
                 self.on_output(attempt, lines, partial, skipped);
                 Vec::new()
             }
-            Msg::Ended { attempt, outcome, took } => self.on_ended(attempt, outcome, took),
+            Msg::Ended {
+                attempt,
+                outcome,
+                took,
+            } => self.on_ended(attempt, outcome, took),
             Msg::Tick => Vec::new(),
             Msg::Slept => {
                 self.dirty = true;
                 self.live.forget(self.now);
-                self.say(Tone::Warning, "this machine slept: everything is being looked at again");
+                self.say(
+                    Tone::Warning,
+                    "this machine slept: everything is being looked at again",
+                );
                 Vec::new()
             }
         }
@@ -355,9 +373,15 @@ impl App {
             | Action::Recycle
             | Action::Scrub
             | Action::CloseRun => self.act_recording(action),
-            Action::RunCommand | Action::UndoCommand | Action::Interrupt => self.act_command(action),
-            Action::Poll | Action::AnswerGo | Action::AnswerNoGo | Action::AnswerAbsent => self.act_poll(action),
-            Action::Rollback | Action::AttestRollback | Action::FireTrigger => self.act_deciding(action),
+            Action::RunCommand | Action::UndoCommand | Action::Interrupt => {
+                self.act_command(action)
+            }
+            Action::Poll | Action::AnswerGo | Action::AnswerNoGo | Action::AnswerAbsent => {
+                self.act_poll(action)
+            }
+            Action::Rollback | Action::AttestRollback | Action::FireTrigger => {
+                self.act_deciding(action)
+            }
             Action::Search | Action::NextMatch | Action::PreviousMatch => self.act_search(action),
             Action::Palette | Action::Help => self.act_overlay(action),
             Action::Recheck => {
@@ -384,15 +408,24 @@ impl App {
             return self.refuse(&message);
         }
         self.awaiting += 1;
-        vec![Effect::Record { by: self.options.operator.clone(), event }]
+        vec![Effect::Record {
+            by: self.options.operator.clone(),
+            event,
+        }]
     }
 
     /// Asks for something the program found out to be recorded, once per name until it is.
     fn record_auto(&mut self, name: String, event: Event) -> Option<Effect> {
-        if self.options.read_only || matches!(self.saving, Saving::Lost(_)) || !self.requested.insert(name) {
+        if self.options.read_only
+            || matches!(self.saving, Saving::Lost(_))
+            || !self.requested.insert(name)
+        {
             return None;
         }
-        Some(Effect::Record { by: AUTO.to_owned(), event })
+        Some(Effect::Record {
+            by: AUTO.to_owned(),
+            event,
+        })
     }
 
     fn refuse(&mut self, why: &str) -> Vec<Effect> {
@@ -403,7 +436,11 @@ impl App {
     /// Says something on the message line.
     pub fn say(&mut self, tone: Tone, text: impl Into<String>) {
         self.dirty = true;
-        self.view.notice = Some(Notice { text: text.into(), tone, at: self.now.monotonic });
+        self.view.notice = Some(Notice {
+            text: text.into(),
+            tone,
+            at: self.now.monotonic,
+        });
     }
 
     /// The step that keys act on: the one under the cursor, or the one whose screen is open.

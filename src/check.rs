@@ -12,6 +12,8 @@ pub mod foreign;
 pub mod json_path;
 pub mod metric;
 pub mod observation;
+pub mod prometheus;
+pub mod scrape;
 pub mod series;
 pub mod streak;
 pub mod threshold;
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use expectation::{Expectation, Judgement, SyntaxError, defaults, judge};
 pub use metric::{Baseline, MetricState};
 pub use observation::{Blind, Facts, FileFacts, Observation};
+pub use scrape::ScrapeState;
 pub use series::{Sample, Series};
 pub use streak::{CheckState, Flip, Streak};
 pub use threshold::{Comparison, Limit};
@@ -275,7 +278,9 @@ impl Probe {
                 texts
             }
             Self::Tls { host, port } => vec![host, port],
-            Self::Dns { name, resolvers, .. } => {
+            Self::Dns {
+                name, resolvers, ..
+            } => {
                 let mut texts = vec![name];
                 texts.extend(resolvers.iter_mut());
                 texts

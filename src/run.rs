@@ -189,9 +189,18 @@ impl Run {
             Event::StatusSent { message, .. } => {
                 self.messages_sent.insert(message.clone(), entry.at);
             }
-            Event::BaselineCaptured { metric, median, low, high } => {
+            Event::BaselineCaptured {
+                metric,
+                median,
+                low,
+                high,
+            } => {
                 if let Some(metric) = self.runbook.find_metric(metric) {
-                    let baseline = Baseline { median: *median, low: *low, high: *high };
+                    let baseline = Baseline {
+                        median: *median,
+                        low: *low,
+                        high: *high,
+                    };
                     self.baselines.insert(metric, baseline);
                 }
             }
@@ -203,7 +212,9 @@ impl Run {
             | Event::StepSkipped { .. }
             | Event::StepReopened { .. }
             | Event::Recycled { .. } => self.apply_step(&entry),
-            Event::AttemptStarted { .. } | Event::AttemptInterrupted { .. } | Event::AttemptEnded { .. } => {
+            Event::AttemptStarted { .. }
+            | Event::AttemptInterrupted { .. }
+            | Event::AttemptEnded { .. } => {
                 self.apply_attempt(&entry);
             }
             Event::TriggerFired { .. }
@@ -213,12 +224,25 @@ impl Run {
             | Event::RollbackVerified { .. }
             | Event::RollbackAttested { .. } => self.apply_trouble(&entry),
             Event::GateAnswered { .. } | Event::GateReset { .. } => self.apply_gate(&entry),
-            Event::RunResumed { .. } | Event::VerdictChanged { .. } | Event::Unrecognised { .. } => {}
+            Event::RunResumed { .. }
+            | Event::VerdictChanged { .. }
+            | Event::Unrecognised { .. } => {}
         }
     }
 
     fn apply_opened(&mut self, entry: &Entry) {
-        let Event::RunOpened { run, runbook, title, mode, target, t0, variables, roles, .. } = &entry.event else {
+        let Event::RunOpened {
+            run,
+            runbook,
+            title,
+            mode,
+            target,
+            t0,
+            variables,
+            roles,
+            ..
+        } = &entry.event
+        else {
             return;
         };
         self.id.clone_from(run);
@@ -230,19 +254,33 @@ impl Run {
         self.roles.clone_from(roles);
         self.opened = Some(entry.at);
         self.clock.move_target(*t0);
+        self.clock.fit_planned_holds(entry.at);
     }
 
     fn apply_choice(&mut self, section: &str, option: &str) {
-        let Some(at) = self.section_by_id(section) else { return };
-        let Some(choice) = &self.runbook.section(at).choice else { return };
-        if let Some(index) = choice.options.iter().position(|candidate| candidate.id == option) {
+        let Some(at) = self.section_by_id(section) else {
+            return;
+        };
+        let Some(choice) = &self.runbook.section(at).choice else {
+            return;
+        };
+        if let Some(index) = choice
+            .options
+            .iter()
+            .position(|candidate| candidate.id == option)
+        {
             self.choices.insert(at, index);
         }
     }
 
     fn remark(&self, entry: &Entry, step: Option<&StepId>, text: &str) -> Remark {
         let step = step.and_then(|id| self.find(id));
-        Remark { step, by: entry.by.clone(), at: entry.at, text: text.to_owned() }
+        Remark {
+            step,
+            by: entry.by.clone(),
+            at: entry.at,
+            text: text.to_owned(),
+        }
     }
 
     /// A section's name on disk: `phase/section`.
@@ -254,8 +292,15 @@ impl Run {
     /// The section with this name on disk.
     pub fn section_by_id(&self, id: &str) -> Option<SectionIndex> {
         let (phase_id, section_id) = id.split_once('/')?;
-        let phase = self.runbook.phases.iter().position(|phase| phase.id == phase_id)?;
-        let section = self.runbook.phases[phase].sections.iter().position(|section| section.id == section_id)?;
+        let phase = self
+            .runbook
+            .phases
+            .iter()
+            .position(|phase| phase.id == phase_id)?;
+        let section = self.runbook.phases[phase]
+            .sections
+            .iter()
+            .position(|section| section.id == section_id)?;
         Some(SectionIndex { phase, section })
     }
 
@@ -265,7 +310,10 @@ impl Run {
         match self.runbook.step(step).home {
             Home::Section(_) => true,
             Home::Option(at, option) => self.choices.get(&at) == Some(&option),
-            Home::Rollback(index) => self.rollback.as_ref().is_some_and(|rollback| rollback.rollback == index),
+            Home::Rollback(index) => self
+                .rollback
+                .as_ref()
+                .is_some_and(|rollback| rollback.rollback == index),
             Home::Upkeep(_) => false,
         }
     }

@@ -1,6 +1,6 @@
 //! The runbook: what an author wrote, parsed, validated and ready to be walked.
 //!
-//! The file's shapes live in [`document`]; [`load`] turns text into a [`Runbook`] or into *all* of its mistakes
+//! The file's shapes live in [`document`]; [`load()`] turns text into a [`Runbook`] or into *all* of its mistakes
 //! at once. Steps live in one arena in document order, because a run, a search, a report and a screen all ask
 //! for "the next step" far more often than for "the steps of this section", and because an index is a cheap,
 //! `Copy` name for a step while the program runs. On disk a step is always named by its [`StepId`].
@@ -76,7 +76,10 @@ impl Runbook {
 
     /// Finds a step by its id.
     pub fn find_step(&self, id: &StepId) -> Option<StepIndex> {
-        self.steps.iter().position(|step| &step.id == id).map(StepIndex)
+        self.steps
+            .iter()
+            .position(|step| &step.id == id)
+            .map(StepIndex)
     }
 
     /// All step indices in document order.
@@ -185,7 +188,19 @@ pub struct Window {
 }
 
 /// What a phase is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// Everything before T-0.
@@ -360,7 +375,18 @@ pub struct Step {
 
 /// How much harm a command can do.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
@@ -422,7 +448,9 @@ pub struct Record {
 }
 
 /// Whether a trigger asks, tells, or acts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum TriggerMode {
     /// Asks for a decision within `decide_within`.

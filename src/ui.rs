@@ -1,9 +1,80 @@
 //! Drawing: a free function per panel from the state to the screen.
 //!
 //! [`draw`] changes nothing and remembers nothing. Scroll offsets follow from the cursor and the height there is, so
-//! that focus and scroll survive a resize by construction.
+//! that focus and scroll survive a resize by construction. Only what is visible is built.
 
+pub mod banner;
+pub mod board;
+pub mod deadlines;
+pub mod detail;
+pub mod digits;
+pub mod footer;
+pub mod glance;
+pub mod header;
+pub mod health;
+pub mod items;
+pub mod layout;
+pub mod log;
+pub mod metrics;
+pub mod overlay;
+pub mod owed;
+pub mod page;
 pub mod panel;
 pub mod pen;
+pub mod people;
+pub mod picker;
+pub mod poll;
+pub mod proof;
+pub mod rollback;
+pub mod sections;
+pub mod step;
+pub mod strip;
 pub mod text;
 pub mod theme;
+pub mod timeline;
+pub mod tiny;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::app::App;
+use crate::app::view::Screen;
+use glance::Glance;
+use theme::Theme;
+
+/// Draws the present screen and, above it, whatever has the keys.
+///
+/// Header, banners, message and keys are the same around every screen; only what is between them changes.
+pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let glance = Glance::new(app);
+    if layout::is_tiny(area) {
+        tiny::draw(app, theme, &glance, area, frame.buffer_mut());
+    } else {
+        draw_screen(app, theme, &glance, area, frame);
+    }
+    overlay::draw(app, theme, area, frame);
+    theme.finish(frame.buffer_mut());
+}
+
+fn draw_screen(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mut Frame<'_>) {
+    let banners = banner::banners(app, theme);
+    let rows = u16::try_from(banners.len()).unwrap_or(u16::MAX);
+    let places = layout::frame(area, rows, app.options.coach);
+    let buffer = frame.buffer_mut();
+    header::draw_title(app, theme, glance, places.header, buffer);
+    header::draw_clock(app, theme, glance, places.clock, buffer);
+    header::draw_tabs(app, theme, glance, places.tabs, buffer);
+    banner::draw(&banners, places.banners, buffer);
+    footer::draw_coach(app, theme, places.coach, buffer);
+    footer::draw_message(app, theme, places.message, buffer);
+    footer::draw_hints(app, theme, places.hints, buffer);
+    match app.view.screen {
+        Screen::Board => board::draw(app, theme, glance, area, &places, buffer),
+        Screen::Log => log::draw(app, theme, glance, places.body, buffer),
+        Screen::Step(step) => step::draw(app, theme, places.body, frame, step),
+        Screen::Poll(section) => poll::draw(app, theme, places.body, frame, section),
+        Screen::Rollback => rollback::draw(app, theme, places.body, frame),
+        Screen::Timeline => timeline::draw(app, theme, places.body, frame),
+    }
+}

@@ -28,7 +28,9 @@ impl App {
             }
         }
         self.view.rows = rows;
-        if let Some(position) = under_cursor.and_then(|row| self.view.rows.iter().position(|&other| other == row)) {
+        if let Some(position) =
+            under_cursor.and_then(|row| self.view.rows.iter().position(|&other| other == row))
+        {
             self.view.cursor = position;
         }
         self.settle_cursor(1);
@@ -63,13 +65,18 @@ impl App {
     }
 
     pub(super) fn rollback_step_under_cursor(&self) -> Option<StepIndex> {
-        self.run.rollback_steps().get(self.view.rollback_cursor).copied()
+        self.run
+            .rollback_steps()
+            .get(self.view.rollback_cursor)
+            .copied()
     }
 
     /// The row that is next in the run: an open step, a gate to pass, an option to take.
     pub fn next_row(&self) -> Option<usize> {
         self.view.rows.iter().position(|&row| match row {
-            Row::Step(step) => !self.run.is_settled(step) && !self.run.runbook().step(step).is_group(),
+            Row::Step(step) => {
+                !self.run.is_settled(step) && !self.run.runbook().step(step).is_group()
+            }
             Row::Gate(at) => !self.run.is_passed(at),
             Row::Choice(_) => true,
             Row::Phase(_) | Row::Section(_) => false,
@@ -92,8 +99,14 @@ impl App {
         let rows = &self.view.rows;
         let cursor = self.view.cursor.min(rows.len().saturating_sub(1));
         let after = (cursor..rows.len()).find(|&row| rows[row].is_selectable());
-        let before = (0..=cursor).rev().find(|&row| rows.get(row).is_some_and(|row| row.is_selectable()));
-        let found = if direction >= 0 { after.or(before) } else { before.or(after) };
+        let before = (0..=cursor)
+            .rev()
+            .find(|&row| rows.get(row).is_some_and(|row| row.is_selectable()));
+        let found = if direction >= 0 {
+            after.or(before)
+        } else {
+            before.or(after)
+        };
         self.view.cursor = found.unwrap_or(cursor);
     }
 
@@ -110,7 +123,11 @@ impl App {
             Action::NextSection => self.move_section(1),
             Action::GoToNext => {
                 self.go_to_next();
-                self.show(if self.run.is_rolling_back() { Screen::Rollback } else { Screen::Board });
+                self.show(if self.run.is_rolling_back() {
+                    Screen::Rollback
+                } else {
+                    Screen::Board
+                });
             }
             Action::ShowPreLaunch => self.show_stage(Stage::PreLaunch),
             Action::ShowLaunch => self.show_stage(Stage::Launch),
@@ -166,7 +183,13 @@ impl App {
                 self.view.rollback_cursor = moved(self.view.rollback_cursor, lines, count);
             }
             Screen::Poll(at) => {
-                let roles = self.run.runbook().section(at).gate.as_ref().map_or(0, |gate| gate.roles.len());
+                let roles = self
+                    .run
+                    .runbook()
+                    .section(at)
+                    .gate
+                    .as_ref()
+                    .map_or(0, |gate| gate.roles.len());
                 self.view.poll_cursor = moved(self.view.poll_cursor, lines, roles);
             }
             Screen::Step(_) | Screen::Log | Screen::Timeline => self.scroll(-lines),
@@ -176,7 +199,10 @@ impl App {
     /// Scrolls back by so many lines; the end follows what comes.
     fn scroll(&mut self, back: i32) {
         let most = match self.view.screen {
-            Screen::Step(step) => self.run.latest_attempt(step).and_then(|attempt| self.outputs.get(attempt.number)),
+            Screen::Step(step) => self
+                .run
+                .latest_attempt(step)
+                .and_then(|attempt| self.outputs.get(attempt.number)),
             _ => None,
         }
         .map_or(self.run.log.len(), |output| output.lines.len());
@@ -192,7 +218,10 @@ impl App {
                 _ => None,
             })
             .collect();
-        let current = starts.iter().position(|(_, at)| Some(*at) == here).unwrap_or(0);
+        let current = starts
+            .iter()
+            .position(|(_, at)| Some(*at) == here)
+            .unwrap_or(0);
         let target = moved(current, direction, starts.len());
         if let Some(&(position, _)) = starts.get(target) {
             self.view.cursor = position;
@@ -261,23 +290,46 @@ impl App {
 
     fn copy(&mut self) -> Vec<Effect> {
         let text = match (self.view.screen, self.current_step()) {
-            (Screen::Log, _) => self.run.log.last().map(|entry| super::react::describe(&entry.event)),
+            (Screen::Log, _) => self
+                .run
+                .log
+                .last()
+                .map(|entry| super::react::describe(&entry.event)),
             (_, Some(step)) => {
                 let step = self.run.runbook().step(step);
-                Some(step.command.as_ref().map_or_else(|| step.title.clone(), |command| command.run.clone()))
+                Some(
+                    step.command
+                        .as_ref()
+                        .map_or_else(|| step.title.clone(), |command| command.run.clone()),
+                )
             }
             _ => None,
         };
-        let Some(text) = text else { return self.refuse("nothing here to copy") };
-        self.say(super::Tone::Calm, "copied, if your terminal allows it (OSC 52)");
+        let Some(text) = text else {
+            return self.refuse("nothing here to copy");
+        };
+        self.say(
+            super::Tone::Calm,
+            "copied, if your terminal allows it (OSC 52)",
+        );
         vec![Effect::Copy(text)]
     }
 
     fn open_link(&mut self) -> Vec<Effect> {
-        let own = self.current_step().and_then(|step| self.run.runbook().step(step).link.clone());
-        let link = own.or_else(|| self.run.runbook().links.first().map(|link| link.url.clone()));
+        let own = self
+            .current_step()
+            .and_then(|step| self.run.runbook().step(step).link.clone());
+        let link = own.or_else(|| {
+            self.run
+                .runbook()
+                .links
+                .first()
+                .map(|link| link.url.clone())
+        });
         match link {
-            Some(url) if url.starts_with("https://") || url.starts_with("http://") => vec![Effect::OpenLink(url)],
+            Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
+                vec![Effect::OpenLink(url)]
+            }
             Some(_) => self.refuse("only http and https links are opened: copy it with y"),
             None => self.refuse("this step has no link"),
         }
@@ -293,7 +345,10 @@ impl App {
 
     pub(super) fn on_click(&mut self, row: usize) -> Vec<Effect> {
         self.dirty = true;
-        if self.view.overlay.is_none() && self.view.screen == Screen::Board && row < self.view.rows.len() {
+        if self.view.overlay.is_none()
+            && self.view.screen == Screen::Board
+            && row < self.view.rows.len()
+        {
             self.view.panel = Panel::Items;
             self.view.cursor = row;
             self.settle_cursor(1);
@@ -305,6 +360,9 @@ impl App {
 /// A position moved by so many lines, kept within `0..count`.
 fn moved(position: usize, by: i32, count: usize) -> usize {
     let last = i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX);
-    let target = i64::try_from(position).unwrap_or(i64::MAX).saturating_add(i64::from(by)).clamp(0, last);
+    let target = i64::try_from(position)
+        .unwrap_or(i64::MAX)
+        .saturating_add(i64::from(by))
+        .clamp(0, last);
     usize::try_from(target).unwrap_or(0)
 }

@@ -19,13 +19,19 @@ impl App {
 
     fn coach_overlay(&self) -> Option<String> {
         let line = match &self.view.overlay.as_ref()?.kind {
-            OverlayKind::Prompt(_) => "type your answer and press enter; esc leaves without answering".to_owned(),
+            OverlayKind::Prompt(_) => {
+                "type your answer and press enter; esc leaves without answering".to_owned()
+            }
             OverlayKind::Confirm(_) => format!(
                 "this is the exact command. Answer what is asked (the target here is {}), or esc",
                 self.run.target
             ),
-            OverlayKind::Menu(_) => "j and k move, enter picks; esc leaves without picking".to_owned(),
-            OverlayKind::Palette(_) => "every action is here: type a few letters, enter picks".to_owned(),
+            OverlayKind::Menu(_) => {
+                "j and k move, enter picks; esc leaves without picking".to_owned()
+            }
+            OverlayKind::Palette(_) => {
+                "every action is here: type a few letters, enter picks".to_owned()
+            }
             OverlayKind::Help(_) => "any key closes the help".to_owned(),
         };
         Some(line)
@@ -37,10 +43,12 @@ impl App {
         }
         match self.run.rollback_stage() {
             Some(RollbackStage::Closed { .. }) => {
-                return "went back, and it was proved. `:` close ends the run, q leaves it open".to_owned();
+                return "went back, and it was proved. `:` close ends the run, q leaves it open"
+                    .to_owned();
             }
             Some(RollbackStage::Verify) => {
-                return "all steps are done: now the live checks have to stay good. Watch".to_owned();
+                return "all steps are done: now the live checks have to stay good. Watch"
+                    .to_owned();
             }
             Some(RollbackStage::Steps { .. }) => return self.coach_rollback(),
             None => {}
@@ -67,7 +75,12 @@ impl App {
             if self.run.is_passed(at) {
                 return "the gate is open: esc goes back to the board".to_owned();
             }
-            if self.run.clock.hold_now().is_some_and(|hold| hold.gate == Some(at)) && self.gate_blockers(at).is_empty()
+            if self
+                .run
+                .clock
+                .hold_now()
+                .is_some_and(|hold| hold.gate == Some(at))
+                && self.gate_blockers(at).is_empty()
             {
                 return "GO from everyone: H releases the hold".to_owned();
             }
@@ -96,7 +109,9 @@ impl App {
         }
         let definition = self.run.runbook().step(step);
         match self.run.state(step).status {
-            Status::Running => return "it runs; leaving this screen doesn't stop it. ctrl-c would".to_owned(),
+            Status::Running => {
+                return "it runs; leaving this screen doesn't stop it. ctrl-c would".to_owned();
+            }
             Status::Failed | Status::Unknown if definition.command.is_some() => {
                 return "it didn't end well: x runs it again, space says what you know, B goes back".to_owned();
             }

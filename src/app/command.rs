@@ -29,7 +29,9 @@ impl App {
     }
 
     fn ask_to_run(&mut self, direction: Direction) -> Vec<Effect> {
-        let Some(step) = self.current_step() else { return self.refuse("put the cursor on a step first") };
+        let Some(step) = self.current_step() else {
+            return self.refuse("put the cursor on a step first");
+        };
         let definition = self.run.runbook().step(step).clone();
         let Some(command) = definition.command.clone() else {
             return self.refuse("this step has no command: space records it");
@@ -65,14 +67,24 @@ impl App {
             return Some("it is running: ctrl-c interrupts it".to_owned());
         }
         if direction == Direction::Undo {
-            return (state.attempt.is_none()).then(|| "nothing was run here that could be undone".to_owned());
+            return (state.attempt.is_none())
+                .then(|| "nothing was run here that could be undone".to_owned());
         }
         let definition = self.run.runbook().step(step);
         if definition.condition.is_some() && state.applies.is_none() {
             return Some("say first whether it applies: space asks".to_owned());
         }
-        let is_ponr = definition.command.as_ref().is_some_and(|command| command.level == Level::Ponr);
-        self.obstacle(step).or_else(|| if is_ponr { self.ponr_obstacle(step) } else { None })
+        let is_ponr = definition
+            .command
+            .as_ref()
+            .is_some_and(|command| command.level == Level::Ponr);
+        self.obstacle(step).or_else(|| {
+            if is_ponr {
+                self.ponr_obstacle(step)
+            } else {
+                None
+            }
+        })
     }
 
     /// A point of no return needs every poll before it GO and no MUST check that can't be seen.
@@ -82,7 +94,11 @@ impl App {
             definition.must
                 && self.run.is_present(index)
                 && index <= step
-                && self.live.proofs(index).iter().any(|&proof| self.live.verdict(proof, self.now).is_unknown())
+                && self
+                    .live
+                    .proofs(index)
+                    .iter()
+                    .any(|&proof| self.live.verdict(proof, self.now).is_unknown())
         });
         let blind = blind.map(|index| self.run.runbook().step(index));
         blind.map(|step| format!("point of no return: MUST {} can't be seen now", step.number))
@@ -92,7 +108,8 @@ impl App {
     ///
     /// Inside a decided rollback `changes` and `destructive` ask only `y`: friction falls towards safety.
     fn asks(&self, level: Level, step: Option<StepIndex>, second: bool) -> Vec<Ask> {
-        let in_rollback = step.is_some_and(|step| matches!(self.run.runbook().step(step).home, Home::Rollback(_)));
+        let in_rollback = step
+            .is_some_and(|step| matches!(self.run.runbook().step(step).home, Home::Rollback(_)));
         let target = Ask::Target(self.run.target.clone());
         let mut asks = match level {
             Level::Safe => Vec::new(),
@@ -134,15 +151,35 @@ impl App {
         Vec::new()
     }
 
+    /// Asks for the intent to be recorded. What stood in the way is asked once more: a dialog may have been open for
+    /// long, and a countdown lasts ten seconds in which a check can vanish.
     fn start_command(&mut self, confirm: &Confirm) -> Vec<Effect> {
+        if let Some(why) = confirm
+            .step
+            .and_then(|step| self.cannot_run(step, confirm.direction))
+        {
+            return self.refuse(&why);
+        }
         self.issued_attempts = self.issued_attempts.max(self.run.next_attempt() - 1) + 1;
-        let step = confirm.step.map(|step| self.run.runbook().step(step).id.clone());
-        let (attempt, direction, command) = (self.issued_attempts, confirm.direction, confirm.text.clone());
+        let step = confirm
+            .step
+            .map(|step| self.run.runbook().step(step).id.clone());
+        let (attempt, direction, command) = (
+            self.issued_attempts,
+            confirm.direction,
+            confirm.text.clone(),
+        );
         if let Some(step) = confirm.step {
             self.show(Screen::Step(step));
         }
         let second = confirm.second.clone();
-        self.record(Event::AttemptStarted { attempt, step, direction, command, second })
+        self.record(Event::AttemptStarted {
+            attempt,
+            step,
+            direction,
+            command,
+            second,
+        })
     }
 
     /// A key while a command waits for its confirmation.
@@ -184,7 +221,9 @@ impl App {
     }
 
     fn answer(&self, confirm: &mut Confirm, key: Key) -> Answered {
-        let Some(ask) = confirm.asks.first().cloned() else { return Answered::Yes };
+        let Some(ask) = confirm.asks.first().cloned() else {
+            return Answered::Yes;
+        };
         let typed_in_full = key.code == KeyCode::Enter;
         match ask {
             Ask::Yes if key == Key::char('y') => Answered::Yes,
@@ -196,16 +235,18 @@ impl App {
                 confirm.error = Some(format!("that isn't `{target}`: nothing is run until it is"));
                 Answered::NotYet
             }
-            Ask::SecondPerson if typed_in_full => match self.check_second_person(confirm.input.value()) {
-                Ok(initials) => {
-                    confirm.second = Some(initials);
-                    Answered::Yes
+            Ask::SecondPerson if typed_in_full => {
+                match self.check_second_person(confirm.input.value()) {
+                    Ok(initials) => {
+                        confirm.second = Some(initials);
+                        Answered::Yes
+                    }
+                    Err(error) => {
+                        confirm.error = Some(error);
+                        Answered::NotYet
+                    }
                 }
-                Err(error) => {
-                    confirm.error = Some(error);
-                    Answered::NotYet
-                }
-            },
+            }
             Ask::Target(_) | Ask::SecondPerson => {
                 confirm.error = None;
                 super::overlay::edit(&mut confirm.input, key);
@@ -217,7 +258,10 @@ impl App {
     /// A countdown that has run out starts its command.
     pub(super) fn tend_countdown(&mut self) -> Vec<Effect> {
         let over = match &self.view.overlay {
-            Some(super::view::Overlay { kind: OverlayKind::Confirm(confirm), .. }) => {
+            Some(super::view::Overlay {
+                kind: OverlayKind::Confirm(confirm),
+                ..
+            }) => {
                 matches!(confirm.asks.first(), Some(Ask::Countdown(until)) if self.now.monotonic >= *until)
             }
             _ => false,
@@ -233,59 +277,87 @@ impl App {
 
     /// `ctrl-c`: asks whether to stop what runs, else whether to leave.
     fn interrupt(&mut self) -> Vec<Effect> {
-        let here = self.current_step().and_then(|step| self.run.latest_attempt(step));
-        let running = here.filter(|attempt| attempt.is_running()).or_else(|| self.run.running_attempts().next());
-        let Some(attempt) = running.filter(|_| !self.options.read_only) else { return self.ask_to_leave() };
+        let here = self
+            .current_step()
+            .and_then(|step| self.run.latest_attempt(step));
+        let running = here
+            .filter(|attempt| attempt.is_running())
+            .or_else(|| self.run.running_attempts().next());
+        let Some(attempt) = running.filter(|_| !self.options.read_only) else {
+            return self.ask_to_leave();
+        };
         let number = attempt.number;
         let command = attempt.command.clone();
         let items = vec![
-            MenuItem {
-                key: Some('y'),
-                label: "stop it".to_owned(),
-                detail: "TERM to its process group, KILL after 10 s; what it did so far stays done".to_owned(),
-                choice: MenuChoice::StopAttempt(number),
-            },
+            MenuItem::keyed(
+                'y',
+                "stop it",
+                "TERM to its process group, KILL after 10 s; what it did so far stays done",
+                MenuChoice::StopAttempt(number),
+            ),
             nothing("let it run"),
         ];
         let title = "Interrupt the running command?".to_owned();
-        self.open_overlay(OverlayKind::Menu(Menu { title, text: command, items, cursor: 1 }));
+        self.open_overlay(OverlayKind::Menu(Menu {
+            title,
+            text: command,
+            items,
+            cursor: 1,
+        }));
         Vec::new()
     }
 
     fn ask_to_leave(&mut self) -> Vec<Effect> {
         let items = vec![
-            MenuItem {
-                key: Some('y'),
-                label: "leave".to_owned(),
-                detail: "the run stays open; `tminus resume` comes back to this line".to_owned(),
-                choice: MenuChoice::Leave,
-            },
+            MenuItem::keyed(
+                'y',
+                "leave",
+                "the run stays open; `tminus resume` comes back to this line",
+                MenuChoice::Leave,
+            ),
             nothing("stay"),
         ];
         let title = "Leave?".to_owned();
-        self.open_overlay(OverlayKind::Menu(Menu { title, text: String::new(), items, cursor: 1 }));
+        self.open_overlay(OverlayKind::Menu(Menu {
+            title,
+            text: String::new(),
+            items,
+            cursor: 1,
+        }));
         Vec::new()
     }
 
     pub(super) fn ask_before_leaving(&mut self) -> Vec<Effect> {
         let count = self.run.running_attempts().count();
         let items = vec![
-            MenuItem {
-                key: Some('y'),
-                label: "stop and leave".to_owned(),
-                detail: "running commands get TERM, then KILL; their effects are recorded as unknown".to_owned(),
-                choice: MenuChoice::Leave,
-            },
+            MenuItem::keyed(
+                'y',
+                "stop and leave",
+                "running commands get TERM, then KILL; their effects are recorded as unknown",
+                MenuChoice::Leave,
+            ),
             nothing("stay"),
         ];
-        let title = format!("{count} command{} still running. Leave?", if count == 1 { " is" } else { "s are" });
+        let title = format!(
+            "{count} command{} still running. Leave?",
+            if count == 1 { " is" } else { "s are" }
+        );
         let text = "in this version a command ends with the screen that started it".to_owned();
-        self.open_overlay(OverlayKind::Menu(Menu { title, text, items, cursor: 1 }));
+        self.open_overlay(OverlayKind::Menu(Menu {
+            title,
+            text,
+            items,
+            cursor: 1,
+        }));
         Vec::new()
     }
 
     pub(super) fn stop_attempt(&mut self, attempt: u64) -> Vec<Effect> {
-        if self.run.attempt(attempt).is_none_or(|attempt| !attempt.is_running()) {
+        if self
+            .run
+            .attempt(attempt)
+            .is_none_or(|attempt| !attempt.is_running())
+        {
             return self.refuse("it has ended already");
         }
         self.record(Event::AttemptInterrupted { attempt })
@@ -295,26 +367,57 @@ impl App {
     pub(super) fn tend_stopping(&mut self) -> Vec<Effect> {
         let now = self.now.monotonic;
         let run = &self.run;
-        self.kill_at.retain(|(attempt, _)| run.attempt(*attempt).is_some_and(|attempt| attempt.is_running()));
-        let due: Vec<u64> =
-            self.kill_at.iter().filter(|(_, at)| now >= *at).map(|(attempt, _)| *attempt).collect();
+        self.kill_at.retain(|(attempt, _)| {
+            run.attempt(*attempt)
+                .is_some_and(|attempt| attempt.is_running())
+        });
+        let due: Vec<u64> = self
+            .kill_at
+            .iter()
+            .filter(|(_, at)| now >= *at)
+            .map(|(attempt, _)| *attempt)
+            .collect();
         self.kill_at.retain(|(_, at)| now < *at);
-        due.into_iter().map(|attempt| Effect::Signal { attempt, stop: Stop::Kill }).collect()
+        due.into_iter()
+            .map(|attempt| Effect::Signal {
+                attempt,
+                stop: Stop::Kill,
+            })
+            .collect()
     }
 
-    pub(super) fn on_output(&mut self, attempt: u64, lines: Vec<Line>, partial: Option<Line>, skipped: u64) {
+    pub(super) fn on_output(
+        &mut self,
+        attempt: u64,
+        lines: Vec<Line>,
+        partial: Option<Line>,
+        skipped: u64,
+    ) {
         let grown = lines.len();
         let now = self.now.monotonic;
-        self.outputs.entry(attempt).extend(lines, partial, skipped, now);
-        let shown = self.current_step().and_then(|step| self.run.latest_attempt(step));
+        self.outputs
+            .entry(attempt)
+            .extend(lines, partial, skipped, now);
+        let shown = self
+            .current_step()
+            .and_then(|step| self.run.latest_attempt(step));
         if self.view.scroll_back > 0 && shown.is_some_and(|shown| shown.number == attempt) {
             // What is being read stays in place while more arrives below it.
-            self.view.scroll_back = (self.view.scroll_back + grown).min(super::output::MAXIMUM_LINES);
+            self.view.scroll_back =
+                (self.view.scroll_back + grown).min(super::output::MAXIMUM_LINES);
         }
     }
 
-    pub(super) fn on_ended(&mut self, attempt: u64, outcome: Outcome, took: Duration) -> Vec<Effect> {
-        let interrupted = self.run.attempt(attempt).is_some_and(|attempt| attempt.interrupted);
+    pub(super) fn on_ended(
+        &mut self,
+        attempt: u64,
+        outcome: Outcome,
+        took: Duration,
+    ) -> Vec<Effect> {
+        let interrupted = self
+            .run
+            .attempt(attempt)
+            .is_some_and(|attempt| attempt.interrupted);
         let outcome = match outcome {
             Outcome::Exited { code } if interrupted && code != 0 => Outcome::Stopped,
             Outcome::Signalled { .. } if interrupted => Outcome::Stopped,
@@ -322,22 +425,42 @@ impl App {
         };
         self.pids.remove(&attempt);
         let last_line = self.outputs.get(attempt).and_then(|output| {
-            let last = output.partial.iter().chain(output.lines.iter().rev()).map(Line::text);
+            let last = output
+                .partial
+                .iter()
+                .chain(output.lines.iter().rev())
+                .map(Line::text);
             last.into_iter().find(|text| !text.trim().is_empty())
         });
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let event = Event::AttemptEnded { attempt, outcome, took_ms, last_line };
-        self.record_auto(format!("end {attempt}"), event).into_iter().collect()
+        let event = Event::AttemptEnded {
+            attempt,
+            outcome,
+            took_ms,
+            last_line,
+        };
+        self.record_auto(format!("end {attempt}"), event)
+            .into_iter()
+            .collect()
     }
 
     /// Attempts whose end nobody saw, because the program that watched them is gone.
     pub(super) fn settle_lost_attempts(&mut self) -> Vec<Effect> {
-        let lost: Vec<u64> = self.run.running_attempts().map(|attempt| attempt.number).collect();
+        let lost: Vec<u64> = self
+            .run
+            .running_attempts()
+            .map(|attempt| attempt.number)
+            .collect();
         let why = "the program that watched it ended first".to_owned();
         lost.into_iter()
             .filter_map(|attempt| {
                 let outcome = Outcome::Unknown { why: why.clone() };
-                let event = Event::AttemptEnded { attempt, outcome, took_ms: 0, last_line: None };
+                let event = Event::AttemptEnded {
+                    attempt,
+                    outcome,
+                    took_ms: 0,
+                    last_line: None,
+                };
                 self.record_auto(format!("end {attempt}"), event)
             })
             .collect()
@@ -345,17 +468,26 @@ impl App {
 
     /// Starts the `safe` command of a step marked `auto` when its turn comes.
     pub(super) fn tend_automatic(&mut self) -> Vec<Effect> {
-        let Some(step) = self.run.next_step() else { return Vec::new() };
+        let Some(step) = self.run.next_step() else {
+            return Vec::new();
+        };
         let definition = self.run.runbook().step(step);
-        let Some(command) = definition.command.as_ref() else { return Vec::new() };
+        let Some(command) = definition.command.as_ref() else {
+            return Vec::new();
+        };
         let wanted = command.auto && command.level == Level::Safe;
         if !wanted || self.run.state(step).attempt.is_some() || self.obstacle(step).is_some() {
             return Vec::new();
         }
         let (id, command) = (definition.id.clone(), command.run.clone());
         let attempt = self.issued_attempts.max(self.run.next_attempt() - 1) + 1;
-        let event =
-            Event::AttemptStarted { attempt, step: Some(id.clone()), direction: Direction::Run, command, second: None };
+        let event = Event::AttemptStarted {
+            attempt,
+            step: Some(id.clone()),
+            direction: Direction::Run,
+            command,
+            second: None,
+        };
         let effect = self.record_auto(format!("auto {id}"), event);
         if effect.is_some() {
             self.issued_attempts = attempt;
@@ -369,18 +501,25 @@ impl App {
             Some(step) => self.run.runbook().step(step).command.as_ref(),
             None => {
                 let quick = self.run.runbook().quick_commands.iter();
-                quick.map(|quick| &quick.command).find(|command| command.run == text)
+                quick
+                    .map(|quick| &quick.command)
+                    .find(|command| command.run == text)
             }
         }
     }
 
     /// Whether every MUST check that stands before this moment can be seen.
     pub fn unseen_musts(&self) -> usize {
-        let musts = self.run.forward_steps().filter(|&step| self.run.runbook().step(step).must);
+        let musts = self
+            .run
+            .forward_steps()
+            .filter(|&step| self.run.runbook().step(step).must);
         musts
             .filter(|&step| {
                 let proofs = self.live.proofs(step);
-                proofs.iter().any(|&proof| matches!(self.live.verdict(proof, self.now), Verdict::Unknown(_)))
+                proofs
+                    .iter()
+                    .any(|&proof| matches!(self.live.verdict(proof, self.now), Verdict::Unknown(_)))
             })
             .count()
     }
@@ -393,7 +532,7 @@ enum Answered {
 }
 
 pub(super) fn nothing(label: &str) -> MenuItem {
-    MenuItem { key: Some('n'), label: label.to_owned(), detail: String::new(), choice: MenuChoice::Nothing }
+    MenuItem::keyed('n', label, "", MenuChoice::Nothing)
 }
 
 /// What an outcome means, in words.
@@ -402,8 +541,13 @@ pub fn explain(outcome: &Outcome) -> String {
         Outcome::Exited { code: 0 } => "exit 0".to_owned(),
         Outcome::Exited { code: 126 } => "exit 126: found, but not executable".to_owned(),
         Outcome::Exited { code: 127 } => "exit 127: command not found".to_owned(),
-        Outcome::Exited { code: code @ 129..=192 } => {
-            format!("exit {code}: something it ran was ended by {}", signal_name(code - 128))
+        Outcome::Exited {
+            code: code @ 129..=192,
+        } => {
+            format!(
+                "exit {code}: something it ran was ended by {}",
+                signal_name(code - 128)
+            )
         }
         Outcome::Exited { code } => format!("exit {code}"),
         Outcome::Signalled { signal } => format!("ended by {}", signal_name(*signal)),

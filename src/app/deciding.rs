@@ -18,7 +18,12 @@ impl App {
                     return self.refuse("no rollback is under way");
                 }
                 let hint = "it is recorded as attested, not verified".to_owned();
-                self.prompt(Purpose::AttestRollback, "Close the rollback without proof: why?", hint, "");
+                self.prompt(
+                    Purpose::AttestRollback,
+                    "Close the rollback without proof: why?",
+                    hint,
+                    "",
+                );
                 Vec::new()
             }
             _ => self.ask_trigger(),
@@ -39,15 +44,26 @@ impl App {
         }
         let mut items = self.rollback_items();
         items.extend(self.other_decisions());
-        let pending: Vec<&str> =
-            self.run.pending_triggers().map(|at| self.run.runbook().triggers[at].title.as_str()).collect();
+        let pending: Vec<&str> = self
+            .run
+            .pending_triggers()
+            .map(|at| self.run.runbook().triggers[at].title.as_str())
+            .collect();
         let text = if pending.is_empty() {
             "no trigger has fired; choosing runs nothing, the target is asked next".to_owned()
         } else {
-            format!("fired: {}. Choosing runs nothing, the target is asked next", pending.join(", "))
+            format!(
+                "fired: {}. Choosing runs nothing, the target is asked next",
+                pending.join(", ")
+            )
         };
         let title = "Decide: go back?".to_owned();
-        self.open_overlay(OverlayKind::Menu(Menu { title, text, items, cursor: 0 }));
+        self.open_overlay(OverlayKind::Menu(Menu {
+            title,
+            text,
+            items,
+            cursor: 0,
+        }));
         Vec::new()
     }
 
@@ -65,27 +81,40 @@ impl App {
             let definition = &self.run.runbook().rollbacks[rollback];
             let mut detail = format!("{} steps", definition.steps.len());
             if let Some(estimate) = self.run.rollback_estimate(rollback) {
-                detail.push_str(&format!(", takes about {}", text::format_duration(estimate)));
+                detail.push_str(&format!(
+                    ", takes about {}",
+                    text::format_duration(estimate)
+                ));
             }
             if let Some(within) = definition.within {
                 detail.push_str(&format!(", within {}", text::format_duration(within)));
             }
             let label = format!("roll back: {}", definition.title);
-            MenuItem { key, label, detail, choice: MenuChoice::Rollback(rollback) }
+            MenuItem {
+                key,
+                label,
+                detail,
+                choice: MenuChoice::Rollback(rollback),
+            }
         });
         items.collect()
     }
 
     fn other_decisions(&self) -> Vec<MenuItem> {
-        let item = |key, decision: Decision, detail: &str| MenuItem {
-            key: Some(key),
-            label: decision.words().to_owned(),
-            detail: detail.to_owned(),
-            choice: MenuChoice::Decide(decision),
+        let item = |key, decision: Decision, detail: &str| {
+            MenuItem::keyed(key, decision.words(), detail, MenuChoice::Decide(decision))
         };
         vec![
-            item('h', Decision::HoldAndWatch, "stop here and keep looking; asks why"),
-            item('f', Decision::FixForward, "repair without going back; asks why"),
+            item(
+                'h',
+                Decision::HoldAndWatch,
+                "stop here and keep looking; asks why",
+            ),
+            item(
+                'f',
+                Decision::FixForward,
+                "repair without going back; asks why",
+            ),
             item('a', Decision::FalseAlarm, "the trigger was wrong; asks why"),
         ]
     }
@@ -99,10 +128,20 @@ impl App {
 
     pub(super) fn decide(&mut self, decision: Decision, reason: &str) -> Vec<Effect> {
         let pending: Vec<usize> = self.run.pending_triggers().collect();
-        let triggers = pending.iter().map(|&at| self.run.runbook().triggers[at].id.clone()).collect();
-        let mut effects = self.record(Event::Decided { triggers, decision, reason: reason.to_owned() });
+        let triggers = pending
+            .iter()
+            .map(|&at| self.run.runbook().triggers[at].id.clone())
+            .collect();
+        let mut effects = self.record(Event::Decided {
+            triggers,
+            decision,
+            reason: reason.to_owned(),
+        });
         if decision == Decision::HoldAndWatch && self.run.clock.hold_now().is_none() {
-            effects.extend(self.record(Event::HoldStarted { reason: reason.to_owned(), gate: None }));
+            effects.extend(self.record(Event::HoldStarted {
+                reason: reason.to_owned(),
+                gate: None,
+            }));
         }
         effects
     }
@@ -110,53 +149,83 @@ impl App {
     pub(super) fn pick_rollback(&mut self, rollback: usize) -> Vec<Effect> {
         let definition = &self.run.runbook().rollbacks[rollback];
         let title = format!("Roll back: {}. Type the target's name", definition.title);
-        let hint = format!("`{}`: this decides; each step is then run with x and y", self.run.target);
+        let hint = format!(
+            "`{}`: this decides; each step is then run with x and y",
+            self.run.target
+        );
         self.prompt(Purpose::StartRollback(rollback), &title, hint, "");
         Vec::new()
     }
 
-    pub(super) fn answer_start_rollback(&mut self, rollback: usize, typed: &str) -> Result<Vec<Effect>, String> {
+    pub(super) fn answer_start_rollback(
+        &mut self,
+        rollback: usize,
+        typed: &str,
+    ) -> Result<Vec<Effect>, String> {
         if typed.trim() != self.run.target {
-            return Err(format!("that isn't `{}`: nothing is decided until it is", self.run.target));
+            return Err(format!(
+                "that isn't `{}`: nothing is decided until it is",
+                self.run.target
+            ));
         }
         let id = self.run.runbook().rollbacks[rollback].id.clone();
         let mut effects = self.decide(Decision::RollBack, "");
-        effects.extend(self.record(Event::RollbackStarted { rollback: id, typed: typed.trim().to_owned() }));
+        effects.extend(self.record(Event::RollbackStarted {
+            rollback: id,
+            typed: typed.trim().to_owned(),
+        }));
         Ok(effects)
     }
 
     pub(super) fn attest_rollback(&mut self, reason: &str) -> Vec<Effect> {
-        let Some(state) = &self.run.rollback else { return Vec::new() };
+        let Some(state) = &self.run.rollback else {
+            return Vec::new();
+        };
         let rollback = self.run.runbook().rollbacks[state.rollback].id.clone();
-        self.record(Event::RollbackAttested { rollback, reason: reason.to_owned() })
+        self.record(Event::RollbackAttested {
+            rollback,
+            reason: reason.to_owned(),
+        })
     }
 
     fn ask_trigger(&mut self) -> Vec<Effect> {
         let triggers = self.run.runbook().triggers.iter().enumerate();
         let items: Vec<MenuItem> = triggers
             .filter(|(_, trigger)| trigger.manual)
-            .map(|(position, trigger)| MenuItem {
-                key: None,
-                label: trigger.title.clone(),
-                detail: "asks what you saw".to_owned(),
-                choice: MenuChoice::FireTrigger(position),
+            .map(|(position, trigger)| {
+                let detail = "asks what you saw".to_owned();
+                MenuItem::plain(
+                    trigger.title.clone(),
+                    detail,
+                    MenuChoice::FireTrigger(position),
+                )
             })
             .collect();
         if items.is_empty() {
             return self.refuse("this runbook has no manual trigger: B decides at any time");
         }
         let text = "fires it as if it had been measured; runs nothing".to_owned();
-        self.open_overlay(OverlayKind::Menu(Menu { title: "Report trouble".to_owned(), text, items, cursor: 0 }));
+        self.open_overlay(OverlayKind::Menu(Menu {
+            title: "Report trouble".to_owned(),
+            text,
+            items,
+            cursor: 0,
+        }));
         Vec::new()
     }
 
     pub(super) fn fire_trigger(&mut self, trigger: usize, because: &str) -> Vec<Effect> {
         let trigger = self.run.runbook().triggers[trigger].id.clone();
-        self.record(Event::TriggerFired { trigger, because: because.to_owned() })
+        self.record(Event::TriggerFired {
+            trigger,
+            because: because.to_owned(),
+        })
     }
 }
 
 fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
 }

@@ -55,7 +55,11 @@ pub struct Key {
 impl Key {
     /// A key without modifiers.
     pub const fn plain(code: KeyCode) -> Self {
-        Self { code, ctrl: false, alt: false }
+        Self {
+            code,
+            ctrl: false,
+            alt: false,
+        }
     }
 
     /// A character without modifiers.
@@ -65,7 +69,11 @@ impl Key {
 
     /// A character with control.
     pub const fn ctrl(character: char) -> Self {
-        Self { code: KeyCode::Char(character), ctrl: true, alt: false }
+        Self {
+            code: KeyCode::Char(character),
+            ctrl: true,
+            alt: false,
+        }
     }
 }
 
@@ -105,7 +113,9 @@ impl fmt::Display for Key {
 
 /// A key name that can't be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a key: write one character, `ctrl-` and a character, or one of space, enter, esc, tab, up, down …")]
+#[error(
+    "`{0}` is not a key: write one character, `ctrl-` and a character, or one of space, enter, esc, tab, up, down …"
+)]
 pub struct UnknownKey(pub String);
 
 impl FromStr for Key {
@@ -116,10 +126,16 @@ impl FromStr for Key {
             return Ok(Self::plain(*code));
         }
         if let Some(rest) = text.strip_prefix("ctrl-") {
-            return Ok(Self { ctrl: true, ..rest.parse()? });
+            return Ok(Self {
+                ctrl: true,
+                ..rest.parse()?
+            });
         }
         if let Some(rest) = text.strip_prefix("alt-") {
-            return Ok(Self { alt: true, ..rest.parse()? });
+            return Ok(Self {
+                alt: true,
+                ..rest.parse()?
+            });
         }
         let mut characters = text.chars();
         match (characters.next(), characters.next()) {
@@ -318,76 +334,419 @@ use Group as G;
 use Place::{Board, Log, Poll, Rollback, Step};
 
 /// `(action, id, name, hint, keys, places, group)`, in the order in which footer and help show them.
-type Row = (Action, &'static str, &'static str, &'static str, &'static str, &'static [Place], Group);
+type Row = (
+    Action,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [Place],
+    Group,
+);
 
 const TABLE: &[Row] = &[
-    (A::AnswerGo, "answer-go", "this role says GO", "go", "+ =", &[Poll], G::Act),
-    (A::AnswerNoGo, "answer-no-go", "this role says NO-GO (asks why)", "no-go", "-", &[Poll], G::Act),
-    (A::AnswerAbsent, "answer-absent", "nobody answers for this role", "absent", "0", &[Poll], G::Act),
-    (A::Record, "record", "record the item", "record", "space", &[Board, Step, Rollback], G::Act),
-    (A::RunCommand, "run", "run the step's command", "run", "x", &[Board, Step, Rollback], G::Act),
-    (A::Open, "open", "open what is under the cursor", "open", "enter", &[], G::See),
-    (A::Follow, "follow", "follow output / filter log", "follow", "f", &[Step, Log], G::See),
-    (A::Hold, "hold", "hold, or release the hold", "hold", "H", &[], G::Count),
+    (
+        A::AnswerGo,
+        "answer-go",
+        "this role says GO",
+        "go",
+        "+ =",
+        &[Poll],
+        G::Act,
+    ),
+    (
+        A::AnswerNoGo,
+        "answer-no-go",
+        "this role says NO-GO (asks why)",
+        "no-go",
+        "-",
+        &[Poll],
+        G::Act,
+    ),
+    (
+        A::AnswerAbsent,
+        "answer-absent",
+        "nobody answers for this role",
+        "absent",
+        "0",
+        &[Poll],
+        G::Act,
+    ),
+    (
+        A::Record,
+        "record",
+        "record the item",
+        "record",
+        "space",
+        &[Board, Step, Rollback],
+        G::Act,
+    ),
+    (
+        A::RunCommand,
+        "run",
+        "run the step's command",
+        "run",
+        "x",
+        &[Board, Step, Rollback],
+        G::Act,
+    ),
+    (
+        A::Open,
+        "open",
+        "open what is under the cursor",
+        "open",
+        "enter",
+        &[],
+        G::See,
+    ),
+    (
+        A::Follow,
+        "follow",
+        "follow output / filter log",
+        "follow",
+        "f",
+        &[Step, Log],
+        G::See,
+    ),
+    (
+        A::Hold,
+        "hold",
+        "hold, or release the hold",
+        "hold",
+        "H",
+        &[],
+        G::Count,
+    ),
     (A::Poll, "poll", "go/no-go poll", "poll", "P", &[], G::Count),
-    (A::Rollback, "rollback", "rollback: decide (runs nothing by itself)", "rollback", "B", &[], G::Count),
-    (A::AttestRollback, "attest-rollback", "close the rollback by word, with a reason", "", "", &[], G::Count),
-    (A::FireTrigger, "fire-trigger", "report trouble by hand (manual trigger)", "", "", &[], G::Count),
-    (A::MoveTarget, "move-target", "move T-0", "", "", &[], G::Count),
-    (A::TakeRole, "take-role", "take a role", "", "", &[], G::Count),
-    (A::Recycle, "recycle", "recycle: reopen items marked recheck", "", "", &[], G::Count),
-    (A::Scrub, "scrub", "scrub: end the run with a reason", "", "", &[], G::Count),
+    (
+        A::Rollback,
+        "rollback",
+        "rollback: decide (runs nothing by itself)",
+        "rollback",
+        "B",
+        &[],
+        G::Count,
+    ),
+    (
+        A::AttestRollback,
+        "attest-rollback",
+        "close the rollback by word, with a reason",
+        "",
+        "",
+        &[],
+        G::Count,
+    ),
+    (
+        A::FireTrigger,
+        "fire-trigger",
+        "report trouble by hand (manual trigger)",
+        "",
+        "",
+        &[],
+        G::Count,
+    ),
+    (
+        A::MoveTarget,
+        "move-target",
+        "move T-0",
+        "",
+        "",
+        &[],
+        G::Count,
+    ),
+    (
+        A::TakeRole,
+        "take-role",
+        "take a role",
+        "",
+        "",
+        &[],
+        G::Count,
+    ),
+    (
+        A::Recycle,
+        "recycle",
+        "recycle: reopen items marked recheck",
+        "",
+        "",
+        &[],
+        G::Count,
+    ),
+    (
+        A::Scrub,
+        "scrub",
+        "scrub: end the run with a reason",
+        "",
+        "",
+        &[],
+        G::Count,
+    ),
     (A::CloseRun, "close", "close the run", "", "", &[], G::Count),
     (A::Down, "down", "down", "", "j down", &[], G::Move),
     (A::Up, "up", "up", "", "k up", &[], G::Move),
     (A::Top, "top", "to the top", "", "g home", &[], G::Move),
     (A::Bottom, "bottom", "to the end", "", "G end", &[], G::Move),
-    (A::HalfPageDown, "half-page-down", "half a page down", "", "ctrl-d pagedown", &[], G::Move),
-    (A::HalfPageUp, "half-page-up", "half a page up", "", "ctrl-u pageup", &[], G::Move),
-    (A::PreviousSection, "previous-section", "previous section", "", "[", &[Board], G::Move),
-    (A::NextSection, "next-section", "next section", "", "]", &[Board], G::Move),
-    (A::GoToNext, "go-to-next", "to the step that is next", "", ".", &[], G::Move),
-    (A::NextPanel, "next-panel", "next panel", "", "tab", &[Board, Step], G::Move),
-    (A::ShowPreLaunch, "show-pre-launch", "pre-launch", "", "1", &[], G::Move),
-    (A::ShowLaunch, "show-launch", "launch", "", "2", &[], G::Move),
-    (A::ShowPostLaunch, "show-post-launch", "post-launch", "", "3", &[], G::Move),
-    (A::ShowRollback, "show-rollback", "rollback screen", "", "4", &[], G::Move),
+    (
+        A::HalfPageDown,
+        "half-page-down",
+        "half a page down",
+        "",
+        "ctrl-d pagedown",
+        &[],
+        G::Move,
+    ),
+    (
+        A::HalfPageUp,
+        "half-page-up",
+        "half a page up",
+        "",
+        "ctrl-u pageup",
+        &[],
+        G::Move,
+    ),
+    (
+        A::PreviousSection,
+        "previous-section",
+        "previous section",
+        "",
+        "[",
+        &[Board],
+        G::Move,
+    ),
+    (
+        A::NextSection,
+        "next-section",
+        "next section",
+        "",
+        "]",
+        &[Board],
+        G::Move,
+    ),
+    (
+        A::GoToNext,
+        "go-to-next",
+        "to the step that is next",
+        "",
+        ".",
+        &[],
+        G::Move,
+    ),
+    (
+        A::NextPanel,
+        "next-panel",
+        "next panel",
+        "",
+        "tab",
+        &[Board, Step],
+        G::Move,
+    ),
+    (
+        A::ShowPreLaunch,
+        "show-pre-launch",
+        "pre-launch",
+        "",
+        "1",
+        &[],
+        G::Move,
+    ),
+    (
+        A::ShowLaunch,
+        "show-launch",
+        "launch",
+        "",
+        "2",
+        &[],
+        G::Move,
+    ),
+    (
+        A::ShowPostLaunch,
+        "show-post-launch",
+        "post-launch",
+        "",
+        "3",
+        &[],
+        G::Move,
+    ),
+    (
+        A::ShowRollback,
+        "show-rollback",
+        "rollback screen",
+        "",
+        "4",
+        &[],
+        G::Move,
+    ),
     (A::ShowLog, "show-log", "log", "", "5", &[], G::Move),
-    (A::ShowTimeline, "show-timeline", "timeline", "", "6 L", &[], G::Move),
-    (A::UndoCommand, "undo", "run the step's undo", "", "U", &[Board, Step, Rollback], G::Act),
+    (
+        A::ShowTimeline,
+        "show-timeline",
+        "timeline",
+        "",
+        "6 L",
+        &[],
+        G::Move,
+    ),
+    (
+        A::UndoCommand,
+        "undo",
+        "run the step's undo",
+        "",
+        "U",
+        &[Board, Step, Rollback],
+        G::Act,
+    ),
     (A::Recheck, "recheck", "probe again", "", "r", &[], G::Act),
-    (A::Waive, "waive", "waive the step (asks why)", "", "W", &[Board, Step, Rollback], G::Act),
-    (A::Skip, "skip", "pass over the step for now (asks why)", "", "S", &[Board, Step, Rollback], G::Act),
-    (A::TakeBack, "take-back", "take back the last record", "", "u", &[Board, Step, Rollback], G::Act),
+    (
+        A::Waive,
+        "waive",
+        "waive the step (asks why)",
+        "",
+        "W",
+        &[Board, Step, Rollback],
+        G::Act,
+    ),
+    (
+        A::Skip,
+        "skip",
+        "pass over the step for now (asks why)",
+        "",
+        "S",
+        &[Board, Step, Rollback],
+        G::Act,
+    ),
+    (
+        A::TakeBack,
+        "take-back",
+        "take back the last record",
+        "",
+        "u",
+        &[Board, Step, Rollback],
+        G::Act,
+    ),
     (A::Note, "note", "note", "", "a", &[], G::Write),
     (A::Todo, "todo", "to-do", "", "t", &[], G::Write),
-    (A::StatusMessage, "status-message", "status message", "", "c", &[], G::Write),
-    (A::Details, "details", "details", "", "d", &[Board, Rollback], G::See),
+    (
+        A::StatusMessage,
+        "status-message",
+        "status message",
+        "",
+        "c",
+        &[],
+        G::Write,
+    ),
+    (
+        A::Details,
+        "details",
+        "details",
+        "",
+        "d",
+        &[Board, Rollback],
+        G::See,
+    ),
     (A::Copy, "copy", "copy", "", "y", &[], G::See),
-    (A::OpenLink, "open-link", "open the link", "", "o", &[], G::See),
-    (A::Zoom, "zoom", "zoom the panel", "", "z", &[Board, Step], G::See),
-    (A::Search, "search", "search", "", "/", &[Board, Step, Log], G::See),
-    (A::NextMatch, "next-match", "next match", "", "n", &[Board, Step, Log], G::See),
-    (A::PreviousMatch, "previous-match", "previous match", "", "N", &[Board, Step, Log], G::See),
-    (A::Palette, "palette", "every action", "command", ": ctrl-p", &[], G::See),
-    (A::Help, "help", "help for this screen", "help", "?", &[], G::See),
+    (
+        A::OpenLink,
+        "open-link",
+        "open the link",
+        "",
+        "o",
+        &[],
+        G::See,
+    ),
+    (
+        A::Zoom,
+        "zoom",
+        "zoom the panel",
+        "",
+        "z",
+        &[Board, Step],
+        G::See,
+    ),
+    (
+        A::Search,
+        "search",
+        "search",
+        "",
+        "/",
+        &[Board, Step, Log],
+        G::See,
+    ),
+    (
+        A::NextMatch,
+        "next-match",
+        "next match",
+        "",
+        "n",
+        &[Board, Step, Log],
+        G::See,
+    ),
+    (
+        A::PreviousMatch,
+        "previous-match",
+        "previous match",
+        "",
+        "N",
+        &[Board, Step, Log],
+        G::See,
+    ),
+    (
+        A::Palette,
+        "palette",
+        "every action",
+        "command",
+        ": ctrl-p",
+        &[],
+        G::See,
+    ),
+    (
+        A::Help,
+        "help",
+        "help for this screen",
+        "help",
+        "?",
+        &[],
+        G::See,
+    ),
     (A::Back, "back", "back", "", "esc", &[], G::Leave),
-    (A::Interrupt, "interrupt", "interrupt the running step, or leave", "", "ctrl-c", &[], G::Leave),
-    (A::Leave, "leave", "leave; the run stays open", "leave", "q", &[], G::Leave),
+    (
+        A::Interrupt,
+        "interrupt",
+        "interrupt the running step, or leave",
+        "",
+        "ctrl-c",
+        &[],
+        G::Leave,
+    ),
+    (
+        A::Leave,
+        "leave",
+        "leave; the run stays open",
+        "leave",
+        "q",
+        &[],
+        G::Leave,
+    ),
 ];
 
 impl Default for Bindings {
     fn default() -> Self {
-        let table = TABLE.iter().map(|&(action, id, name, hint, keys, places, group)| Binding {
-            action,
-            id,
-            name,
-            hint,
-            keys: keys.split_whitespace().map(|key| key.parse().expect("the table names known keys")).collect(),
-            places,
-            group,
-        });
-        Self { table: table.collect() }
+        let table = TABLE
+            .iter()
+            .map(|&(action, id, name, hint, keys, places, group)| Binding {
+                action,
+                id,
+                name,
+                hint,
+                keys: keys
+                    .split_whitespace()
+                    .map(|key| key.parse().expect("the table names known keys"))
+                    .collect(),
+                places,
+                group,
+            });
+        Self {
+            table: table.collect(),
+        }
     }
 }
 
@@ -399,17 +758,26 @@ impl Bindings {
 
     /// The bindings that work at this place.
     pub fn at(&self, place: Place) -> impl Iterator<Item = &Binding> {
-        self.table.iter().filter(move |binding| binding.places.is_empty() || binding.places.contains(&place))
+        self.table
+            .iter()
+            .filter(move |binding| binding.places.is_empty() || binding.places.contains(&place))
     }
 
     /// What a key does at this place.
     pub fn action(&self, place: Place, key: Key) -> Option<Action> {
-        self.at(place).find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+        self.at(place)
+            .find(|binding| binding.keys.contains(&key))
+            .map(|binding| binding.action)
     }
 
     /// The first key of an action, for hints.
     pub fn key_of(&self, action: Action) -> Option<Key> {
-        self.table.iter().find(|binding| binding.action == action)?.keys.first().copied()
+        self.table
+            .iter()
+            .find(|binding| binding.action == action)?
+            .keys
+            .first()
+            .copied()
     }
 
     /// Gives an action other keys; they are taken from whatever had them at the same places.
@@ -462,7 +830,16 @@ mod tests {
 
     #[test]
     fn keys_are_written_as_they_are_read() {
-        for text in ["space", "ctrl-d", "x", "G", "alt-enter", "shift-tab", "-", "?"] {
+        for text in [
+            "space",
+            "ctrl-d",
+            "x",
+            "G",
+            "alt-enter",
+            "shift-tab",
+            "-",
+            "?",
+        ] {
             assert_eq!(text.parse::<Key>().expect("a known key").to_string(), text);
         }
         assert!("hyper-x".parse::<Key>().is_err());
@@ -471,7 +848,9 @@ mod tests {
     #[test]
     fn a_rebound_key_leaves_its_old_action() {
         let mut bindings = Bindings::default();
-        bindings.rebind("note", vec![Key::char('x')]).expect("a known action");
+        bindings
+            .rebind("note", vec![Key::char('x')])
+            .expect("a known action");
         assert_eq!(bindings.action(Board, Key::char('x')), Some(Action::Note));
         assert_eq!(bindings.action(Board, Key::char('a')), None);
         assert!(bindings.rebind("no-such", vec![]).is_err());

@@ -24,7 +24,11 @@ impl Turn {
     /// Spreads the first looks over one interval, so that a thousand checks don't all start at once.
     fn spread(every: Duration, position: usize, count: usize, now: Now) -> Self {
         let share = every.mul_f64(position as f64 / count.max(1) as f64);
-        Self { every, next: now.monotonic + share.min(Duration::from_secs(1)), in_flight: false }
+        Self {
+            every,
+            next: now.monotonic + share.min(Duration::from_secs(1)),
+            in_flight: false,
+        }
     }
 
     fn take(&mut self, now: Now) -> bool {
@@ -77,15 +81,29 @@ impl Live {
         let metrics = runbook.metrics.iter().enumerate();
         let first_metric = runbook.checks.len();
         let terms = |trigger: &crate::runbook::Trigger| {
-            vec![None; trigger.condition.as_ref().map_or(0, |condition| condition.terms().len())]
+            vec![
+                None;
+                trigger
+                    .condition
+                    .as_ref()
+                    .map_or(0, |condition| condition.terms().len())
+            ]
         };
         Self {
             checks: checks
-                .map(|(at, check)| (CheckState::new(check), Turn::spread(check.every, at, total, now)))
+                .map(|(at, check)| {
+                    (
+                        CheckState::new(check),
+                        Turn::spread(check.every, at, total, now),
+                    )
+                })
                 .collect(),
             metrics: metrics
                 .map(|(at, metric)| {
-                    (MetricState::new(metric), Turn::spread(metric.every, first_metric + at, total, now))
+                    (
+                        MetricState::new(metric),
+                        Turn::spread(metric.every, first_metric + at, total, now),
+                    )
                 })
                 .collect(),
             soaks: BTreeMap::new(),
@@ -144,10 +162,17 @@ impl Live {
     }
 
     /// Takes in a look at a check; the verdict before and after when the believed one changed.
-    pub fn checked(&mut self, check: usize, now: Now, judgement: Judgement) -> Option<(Verdict, Verdict)> {
+    pub fn checked(
+        &mut self,
+        check: usize,
+        now: Now,
+        judgement: Judgement,
+    ) -> Option<(Verdict, Verdict)> {
         let (state, turn) = &mut self.checks[check];
         turn.in_flight = false;
-        state.observe(now, judgement).map(|flip| (flip.from, flip.to))
+        state
+            .observe(now, judgement)
+            .map(|flip| (flip.from, flip.to))
     }
 
     /// Takes in a sample of a metric; the verdict before and after when the believed one changed.
@@ -198,12 +223,24 @@ impl Live {
         }
     }
 
+    /// Whether something that proves was looked at in this session, whatever came of it.
+    pub fn was_seen(&self, proof: Proof) -> bool {
+        match proof {
+            Proof::Check(check) => self.checks[check].0.latest().is_some(),
+            Proof::Metric(metric) => {
+                let state = &self.metrics[metric].0;
+                state.value().is_some() || state.blind().is_some()
+            }
+        }
+    }
+
     /// What was last seen of something that proves, in a few words.
     pub fn observed(&self, proof: Proof) -> String {
         match proof {
-            Proof::Check(check) => {
-                self.checks[check].0.latest().map_or_else(String::new, |(judgement, _)| judgement.observed.clone())
-            }
+            Proof::Check(check) => self.checks[check]
+                .0
+                .latest()
+                .map_or_else(String::new, |(judgement, _)| judgement.observed.clone()),
             Proof::Metric(metric) => {
                 let unit = &self.runbook.metrics[metric].unit;
                 let value = self.metrics[metric].0.value();
@@ -224,14 +261,19 @@ impl Live {
     pub fn proofs(&self, step: StepIndex) -> Vec<Proof> {
         let step = self.runbook.step(step);
         let checks = step.checks.iter().map(|&check| Proof::Check(check));
-        checks.chain(step.metrics.iter().map(|&metric| Proof::Metric(metric))).collect()
+        checks
+            .chain(step.metrics.iter().map(|&metric| Proof::Metric(metric)))
+            .collect()
     }
 
     /// How many checks and metrics have a verdict like this.
     pub fn count(&self, now: Now, wanted: impl Fn(Verdict) -> bool) -> usize {
         let checks = self.checks.iter().map(|(state, _)| state.verdict(now));
         let metrics = self.metrics.iter().map(|(state, _)| state.verdict(now));
-        checks.chain(metrics).filter(|&verdict| wanted(verdict)).count()
+        checks
+            .chain(metrics)
+            .filter(|&verdict| wanted(verdict))
+            .count()
     }
 }
 

@@ -62,12 +62,20 @@ pub struct Line {
 impl Line {
     /// A line without any look.
     pub fn plain(text: impl Into<String>) -> Self {
-        Self { pieces: vec![Piece { text: text.into(), look: Look::default() }] }
+        Self {
+            pieces: vec![Piece {
+                text: text.into(),
+                look: Look::default(),
+            }],
+        }
     }
 
     /// The line's text without its looks.
     pub fn text(&self) -> String {
-        self.pieces.iter().map(|piece| piece.text.as_str()).collect()
+        self.pieces
+            .iter()
+            .map(|piece| piece.text.as_str())
+            .collect()
     }
 }
 

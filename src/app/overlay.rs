@@ -8,7 +8,8 @@ use tui_input::{Input as TextInput, InputRequest};
 
 use super::keys::{Action, Key, KeyCode};
 use super::view::{
-    Menu, MenuChoice, Overlay, OverlayKind, Palette, PaletteChoice, PaletteItem, Prompt, Purpose, Screen, Tone,
+    Menu, MenuChoice, Overlay, OverlayKind, Palette, PaletteChoice, PaletteItem, Prompt, Purpose,
+    Screen, Tone,
 };
 use super::{App, Effect};
 use crate::journal::{Answer, Ending, Event};
@@ -26,7 +27,10 @@ const MAXIMUM_MATCHES: usize = 200;
 impl App {
     pub(super) fn open_overlay(&mut self, kind: OverlayKind) {
         self.dirty = true;
-        self.view.overlay = Some(Overlay { opened: self.now.monotonic, kind });
+        self.view.overlay = Some(Overlay {
+            opened: self.now.monotonic,
+            kind,
+        });
     }
 
     pub(super) fn act_overlay(&mut self, action: Action) -> Vec<Effect> {
@@ -41,7 +45,9 @@ impl App {
     }
 
     pub(super) fn overlay_key(&mut self, key: Key) -> Vec<Effect> {
-        let Some(overlay) = self.view.overlay.take() else { return Vec::new() };
+        let Some(overlay) = self.view.overlay.take() else {
+            return Vec::new();
+        };
         let young = self.now.monotonic.saturating_sub(overlay.opened) < DEAD_TIME;
         if young && is_guarded(&overlay.kind) {
             self.view.overlay = Some(overlay);
@@ -59,7 +65,10 @@ impl App {
                     KeyCode::Char('k') | KeyCode::Up => scrolled.saturating_sub(1),
                     _ => return Vec::new(),
                 };
-                self.view.overlay = Some(Overlay { opened, kind: OverlayKind::Help(scrolled) });
+                self.view.overlay = Some(Overlay {
+                    opened,
+                    kind: OverlayKind::Help(scrolled),
+                });
                 Vec::new()
             }
         }
@@ -68,7 +77,9 @@ impl App {
     /// Pasted text goes into prompts as typed, without line breaks; a typed confirmation refuses it.
     pub(super) fn on_paste(&mut self, text: &str) -> Vec<Effect> {
         self.dirty = true;
-        let Some(overlay) = &mut self.view.overlay else { return Vec::new() };
+        let Some(overlay) = &mut self.view.overlay else {
+            return Vec::new();
+        };
         let input = match &mut overlay.kind {
             OverlayKind::Prompt(prompt) if !prompt.purpose.is_confirmation() => &mut prompt.input,
             OverlayKind::Palette(palette) => &mut palette.input,
@@ -77,13 +88,23 @@ impl App {
             }
             OverlayKind::Menu(_) | OverlayKind::Help(_) => return Vec::new(),
         };
-        for character in text.chars().filter(|character| !character.is_control()).take(MAXIMUM_TEXT) {
+        for character in text
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(MAXIMUM_TEXT)
+        {
             insert(input, character);
         }
-        if let Some(Overlay { kind: OverlayKind::Palette(mut palette), opened }) = self.view.overlay.take_if(is_palette)
+        if let Some(Overlay {
+            kind: OverlayKind::Palette(mut palette),
+            opened,
+        }) = self.view.overlay.take_if(is_palette)
         {
             self.filter_palette(&mut palette);
-            self.view.overlay = Some(Overlay { opened, kind: OverlayKind::Palette(palette) });
+            self.view.overlay = Some(Overlay {
+                opened,
+                kind: OverlayKind::Palette(palette),
+            });
         }
         Vec::new()
     }
@@ -92,27 +113,40 @@ impl App {
         match key.code {
             KeyCode::Esc => return Vec::new(),
             _ if key == Key::ctrl('c') => return Vec::new(),
-            KeyCode::Enter => match self.answer_prompt(&prompt.purpose.clone(), prompt.input.value()) {
-                Ok(effects) => return effects,
-                Err(error) => prompt.error = Some(error),
-            },
+            KeyCode::Enter => {
+                match self.answer_prompt(&prompt.purpose.clone(), prompt.input.value()) {
+                    Ok(effects) => return effects,
+                    Err(error) => prompt.error = Some(error),
+                }
+            }
             _ => {
                 prompt.error = None;
                 edit(&mut prompt.input, key);
             }
         }
-        self.view.overlay = Some(Overlay { opened, kind: OverlayKind::Prompt(prompt) });
+        self.view.overlay = Some(Overlay {
+            opened,
+            kind: OverlayKind::Prompt(prompt),
+        });
         Vec::new()
     }
 
     fn answer_prompt(&mut self, purpose: &Purpose, typed: &str) -> Result<Vec<Effect>, String> {
         match purpose {
             Purpose::Value(step) => return self.answer_value(*step, typed),
-            Purpose::SecondPerson(step, value) => return self.answer_second(*step, value.clone(), typed),
-            Purpose::StartRollback(rollback) => return self.answer_start_rollback(*rollback, typed),
+            Purpose::SecondPerson(step, value) => {
+                return self.answer_second(*step, value.clone(), typed);
+            }
+            Purpose::StartRollback(rollback) => {
+                return self.answer_start_rollback(*rollback, typed);
+            }
             Purpose::MoveTarget => return self.answer_target(typed),
             Purpose::CloseRun => {
-                let ending = if self.run.rollback.is_some() { Ending::RolledBack } else { Ending::Launched };
+                let ending = if self.run.rollback.is_some() {
+                    Ending::RolledBack
+                } else {
+                    Ending::Launched
+                };
                 return Ok(self.close_run(ending, typed.trim()));
             }
             Purpose::Search => {
@@ -123,7 +157,9 @@ impl App {
         }
         let reason = typed.trim();
         if reason.is_empty() {
-            return Err("a few words are needed: they appear in the report (esc leaves without)".to_owned());
+            return Err(
+                "a few words are needed: they appear in the report (esc leaves without)".to_owned(),
+            );
         }
         Ok(self.answer_reason(purpose, reason.to_owned()))
     }
@@ -142,11 +178,19 @@ impl App {
             }
             Purpose::NotApplicable(step) => {
                 let step = id(step);
-                self.record(Event::ApplicabilityAnswered { step, applies: false, reason: Some(reason) })
+                self.record(Event::ApplicabilityAnswered {
+                    step,
+                    applies: false,
+                    reason: Some(reason),
+                })
             }
-            Purpose::Signature(step) => {
-                self.record_done(*step, None, Some(reason), crate::journal::Basis::Attested, None)
-            }
+            Purpose::Signature(step) => self.record_done(
+                *step,
+                None,
+                Some(reason),
+                crate::journal::Basis::Attested,
+                None,
+            ),
             Purpose::Override(step) => self.attest(*step, reason),
             Purpose::Note(step) => {
                 let step = step.as_ref().map(id);
@@ -157,11 +201,16 @@ impl App {
                 self.record(Event::TodoAdded { step, text: reason })
             }
             Purpose::Hold => self.record(Event::HoldStarted { reason, gate: None }),
-            Purpose::NoGo(at, role) => self.answer_poll(*at, role.clone(), Answer::NoGo, Some(reason)),
+            Purpose::NoGo(at, role) => {
+                self.answer_poll(*at, role.clone(), Answer::NoGo, Some(reason))
+            }
             Purpose::Decision(decision) => self.decide(*decision, &reason),
             Purpose::AttestRollback => self.attest_rollback(&reason),
             Purpose::FireTrigger(trigger) => self.fire_trigger(*trigger, &reason),
-            Purpose::TakeRole(role) => self.record(Event::RoleTaken { role: role.clone(), operator: reason }),
+            Purpose::TakeRole(role) => self.record(Event::RoleTaken {
+                role: role.clone(),
+                operator: reason,
+            }),
             Purpose::Recycle => self.recycle(&reason),
             Purpose::Scrub => self.close_run(Ending::Scrubbed, &reason),
             Purpose::Value(_)
@@ -175,8 +224,18 @@ impl App {
 
     /// A person speaks for a step that should have proved itself; the words stay with it as its evidence.
     fn attest(&mut self, step: StepIndex, reason: String) -> Vec<Effect> {
-        let evidence = crate::journal::Evidence { source: "said".to_owned(), observed: reason, at: self.now.wall };
-        self.record_done(step, None, None, crate::journal::Basis::Attested, Some(evidence))
+        let evidence = crate::journal::Evidence {
+            source: "said".to_owned(),
+            observed: reason,
+            at: self.now.wall,
+        };
+        self.record_done(
+            step,
+            None,
+            None,
+            crate::journal::Basis::Attested,
+            Some(evidence),
+        )
     }
 
     fn menu_key(&mut self, mut menu: Menu, opened: Duration, key: Key) -> Vec<Effect> {
@@ -199,7 +258,10 @@ impl App {
             }
             _ => {}
         }
-        self.view.overlay = Some(Overlay { opened, kind: OverlayKind::Menu(menu) });
+        self.view.overlay = Some(Overlay {
+            opened,
+            kind: OverlayKind::Menu(menu),
+        });
         Vec::new()
     }
 
@@ -209,26 +271,44 @@ impl App {
             MenuChoice::TakeOption(at, option) => {
                 let section = self.run.section_id(at);
                 let choice = self.run.runbook().section(at).choice.as_ref();
-                let option = choice.map(|choice| choice.options[option].id.clone()).unwrap_or_default();
+                let option = choice
+                    .map(|choice| choice.options[option].id.clone())
+                    .unwrap_or_default();
                 self.record(Event::OptionChosen { section, option })
             }
             MenuChoice::Applies(step) => {
                 let step = id(step);
-                self.record(Event::ApplicabilityAnswered { step, applies: true, reason: None })
+                self.record(Event::ApplicabilityAnswered {
+                    step,
+                    applies: true,
+                    reason: None,
+                })
             }
             MenuChoice::AppliesNot(step) => {
-                self.prompt(Purpose::NotApplicable(step), "It doesn't apply: why?", String::new(), "");
+                self.prompt(
+                    Purpose::NotApplicable(step),
+                    "It doesn't apply: why?",
+                    String::new(),
+                    "",
+                );
                 Vec::new()
             }
             MenuChoice::Decide(decision) => self.pick_decision(decision),
             MenuChoice::Rollback(rollback) => self.pick_rollback(rollback),
             MenuChoice::FireTrigger(trigger) => {
-                let title = format!("{}: what did you see?", self.run.runbook().triggers[trigger].title);
+                let title = format!(
+                    "{}: what did you see?",
+                    self.run.runbook().triggers[trigger].title
+                );
                 self.prompt(Purpose::FireTrigger(trigger), &title, String::new(), "");
                 Vec::new()
             }
             MenuChoice::TakeRole(role) => {
-                let who = self.run.operator_of(&role).unwrap_or(&self.options.operator).to_owned();
+                let who = self
+                    .run
+                    .operator_of(&role)
+                    .unwrap_or(&self.options.operator)
+                    .to_owned();
                 let title = format!("Who is {role}?");
                 self.prompt(Purpose::TakeRole(role), &title, "a name".to_owned(), &who);
                 Vec::new()
@@ -237,12 +317,20 @@ impl App {
             MenuChoice::StopAttempt(attempt) => self.stop_attempt(attempt),
             MenuChoice::LostIsDone(step) => {
                 let title = "It is done: how do you know?";
-                self.prompt(Purpose::Override(step), title, "recorded as attested, with your words".to_owned(), "");
+                self.prompt(
+                    Purpose::Override(step),
+                    title,
+                    "recorded as attested, with your words".to_owned(),
+                    "",
+                );
                 Vec::new()
             }
             MenuChoice::LostIsNotDone(step) => {
                 let step = id(step);
-                self.record(Event::StepReopened { step, reason: "looked: it isn't done".to_owned() })
+                self.record(Event::StepReopened {
+                    step,
+                    reason: "looked: it isn't done".to_owned(),
+                })
             }
             MenuChoice::Leave => vec![Effect::Leave],
             MenuChoice::Nothing => Vec::new(),
@@ -253,7 +341,9 @@ impl App {
         match key.code {
             KeyCode::Esc => return Vec::new(),
             _ if key == Key::ctrl('c') => return Vec::new(),
-            KeyCode::Down => palette.cursor = (palette.cursor + 1).min(palette.matches.len().saturating_sub(1)),
+            KeyCode::Down => {
+                palette.cursor = (palette.cursor + 1).min(palette.matches.len().saturating_sub(1))
+            }
             KeyCode::Up => palette.cursor = palette.cursor.saturating_sub(1),
             KeyCode::Enter => {
                 if let Some(item) = palette.matches.get(palette.cursor) {
@@ -266,7 +356,10 @@ impl App {
                 self.filter_palette(&mut palette);
             }
         }
-        self.view.overlay = Some(Overlay { opened, kind: OverlayKind::Palette(palette) });
+        self.view.overlay = Some(Overlay {
+            opened,
+            kind: OverlayKind::Palette(palette),
+        });
         Vec::new()
     }
 
@@ -281,14 +374,21 @@ impl App {
                 self.go_to_step(step);
                 Vec::new()
             }
-            PaletteChoice::Link(link) => vec![Effect::OpenLink(self.run.runbook().links[link].url.clone())],
+            PaletteChoice::Link(link) => {
+                vec![Effect::OpenLink(self.run.runbook().links[link].url.clone())]
+            }
         }
     }
 
     /// Every action, quick command, link and step that fits what was typed, best first.
     fn filter_palette(&self, palette: &mut Palette) {
         let place = self.view.screen.place();
-        let key_text = |keys: &[Key]| keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ");
+        let key_text = |keys: &[Key]| {
+            keys.iter()
+                .map(Key::to_string)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
         let mut items: Vec<PaletteItem> = self
             .bindings
             .at(place)
@@ -300,16 +400,28 @@ impl App {
             })
             .collect();
         let runbook = self.run.runbook();
-        items.extend(runbook.quick_commands.iter().enumerate().map(|(at, quick)| PaletteItem {
-            label: format!("run: {}", quick.title),
-            key: quick.command.level.name().to_owned(),
-            choice: PaletteChoice::QuickCommand(at),
-        }));
-        items.extend(runbook.links.iter().enumerate().map(|(at, link)| PaletteItem {
-            label: format!("open: {}", link.title),
-            key: String::new(),
-            choice: PaletteChoice::Link(at),
-        }));
+        items.extend(
+            runbook
+                .quick_commands
+                .iter()
+                .enumerate()
+                .map(|(at, quick)| PaletteItem {
+                    label: format!("run: {}", quick.title),
+                    key: quick.command.level.name().to_owned(),
+                    choice: PaletteChoice::QuickCommand(at),
+                }),
+        );
+        items.extend(
+            runbook
+                .links
+                .iter()
+                .enumerate()
+                .map(|(at, link)| PaletteItem {
+                    label: format!("open: {}", link.title),
+                    key: String::new(),
+                    choice: PaletteChoice::Link(at),
+                }),
+        );
         if !palette.input.value().is_empty() {
             items.extend(self.run.forward_steps().map(|step| PaletteItem {
                 label: format!("{} {}", runbook.step(step).number, runbook.step(step).title),
@@ -323,10 +435,17 @@ impl App {
     pub(super) fn go_to_step(&mut self, step: StepIndex) {
         self.show(Screen::Board);
         self.view.panel = super::view::Panel::Items;
-        let row = self.view.rows.iter().position(|&row| row == super::view::Row::Step(step));
+        let row = self
+            .view
+            .rows
+            .iter()
+            .position(|&row| row == super::view::Row::Step(step));
         match row {
             Some(row) => self.view.cursor = row,
-            None => self.say(Tone::Warning, "that step isn't on the board: its option wasn't taken"),
+            None => self.say(
+                Tone::Warning,
+                "that step isn't on the board: its option wasn't taken",
+            ),
         }
     }
 }
@@ -359,7 +478,11 @@ fn ranked(items: Vec<PaletteItem>, typed: &str) -> Vec<PaletteItem> {
         })
         .collect();
     scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    scored.into_iter().take(MAXIMUM_MATCHES).map(|(_, item)| item).collect()
+    scored
+        .into_iter()
+        .take(MAXIMUM_MATCHES)
+        .map(|(_, item)| item)
+        .collect()
 }
 
 fn insert(input: &mut TextInput, character: char) {

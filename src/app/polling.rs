@@ -25,13 +25,22 @@ impl App {
                 None => self.refuse("this runbook has no go/no-go poll"),
             };
         }
-        let Screen::Poll(at) = self.view.screen else { return Vec::new() };
-        let Some((role, is_last)) = self.polled_role(at) else { return Vec::new() };
+        let Screen::Poll(at) = self.view.screen else {
+            return Vec::new();
+        };
+        let Some((role, is_last)) = self.polled_role(at) else {
+            return Vec::new();
+        };
         match action {
             Action::AnswerGo => self.answer_go(at, role, is_last),
             Action::AnswerNoGo => {
                 let title = format!("NO-GO from {role}: why?");
-                self.prompt(Purpose::NoGo(at, role), &title, "the clock stays held".to_owned(), "");
+                self.prompt(
+                    Purpose::NoGo(at, role),
+                    &title,
+                    "the clock stays held".to_owned(),
+                    "",
+                );
                 Vec::new()
             }
             _ => self.answer_poll(at, role, Answer::Absent, None),
@@ -40,9 +49,17 @@ impl App {
 
     pub(super) fn open_poll(&mut self, at: SectionIndex) {
         self.show(Screen::Poll(at));
-        let Some(gate) = &self.run.runbook().section(at).gate else { return };
-        let next = self.run.gates.get(&at).and_then(|state| state.next_role(gate));
-        self.view.poll_cursor = next.and_then(|role| gate.roles.iter().position(|other| other == role)).unwrap_or(0);
+        let Some(gate) = &self.run.runbook().section(at).gate else {
+            return;
+        };
+        let next = self
+            .run
+            .gates
+            .get(&at)
+            .and_then(|state| state.next_role(gate));
+        self.view.poll_cursor = next
+            .and_then(|role| gate.roles.iter().position(|other| other == role))
+            .unwrap_or(0);
     }
 
     /// The role under the poll's cursor, and whether it is the one that answers last.
@@ -54,9 +71,16 @@ impl App {
 
     fn answer_go(&mut self, at: SectionIndex, role: String, is_last: bool) -> Vec<Effect> {
         if is_last {
-            let waiting: Vec<String> = self.unanswered(at).into_iter().filter(|other| *other != role).collect();
+            let waiting: Vec<String> = self
+                .unanswered(at)
+                .into_iter()
+                .filter(|other| *other != role)
+                .collect();
             if !waiting.is_empty() {
-                return self.refuse(&format!("{role} answers last: {} still to answer", waiting.join(", ")));
+                return self.refuse(&format!(
+                    "{role} answers last: {} still to answer",
+                    waiting.join(", ")
+                ));
             }
             let blockers = self.evidence_blockers(at);
             if !blockers.is_empty() {
@@ -77,13 +101,23 @@ impl App {
             return self.refuse("this run is closed");
         }
         let gate = self.run.section_id(at);
-        self.record(Event::GateAnswered { gate, role, answer, reason })
+        self.record(Event::GateAnswered {
+            gate,
+            role,
+            answer,
+            reason,
+        })
     }
 
     fn unanswered(&self, at: SectionIndex) -> Vec<String> {
-        let Some(gate) = &self.run.runbook().section(at).gate else { return Vec::new() };
+        let Some(gate) = &self.run.runbook().section(at).gate else {
+            return Vec::new();
+        };
         let answers = self.run.gates.get(&at).map(|state| &state.answers);
-        let open = gate.roles.iter().filter(|role| answers.is_none_or(|answers| !answers.contains_key(*role)));
+        let open = gate
+            .roles
+            .iter()
+            .filter(|role| answers.is_none_or(|answers| !answers.contains_key(*role)));
         open.cloned().collect()
     }
 
@@ -93,12 +127,19 @@ impl App {
         let open = self.run.open_musts(at);
         if !open.is_empty() {
             let first = self.run.runbook().step(open[0]);
-            let more = if open.len() > 1 { format!(" and {} more", open.len() - 1) } else { String::new() };
+            let more = if open.len() > 1 {
+                format!(" and {} more", open.len() - 1)
+            } else {
+                String::new()
+            };
             blockers.push(format!("MUST {} is open{more}", first.number));
         }
         let musts = self.run.forward_steps().filter(|&step| {
             let definition = self.run.runbook().step(step);
-            let before = self.run.section_of(step).is_some_and(|section| section <= at);
+            let before = self
+                .run
+                .section_of(step)
+                .is_some_and(|section| section <= at);
             definition.must && before && !open.contains(&step)
         });
         for step in musts {
@@ -116,11 +157,15 @@ impl App {
     /// What keeps a planned hold from being released.
     pub fn gate_blockers(&self, at: SectionIndex) -> Vec<String> {
         let mut blockers = self.evidence_blockers(at);
-        let Some(gate) = &self.run.runbook().section(at).gate else { return blockers };
+        let Some(gate) = &self.run.runbook().section(at).gate else {
+            return blockers;
+        };
         let state = self.run.gates.get(&at);
         if !state.is_some_and(|state| state.is_go(gate)) {
             let said_no = gate.roles.iter().find(|role| {
-                state.and_then(|state| state.answers.get(*role)).is_some_and(|given| given.answer != Answer::Go)
+                state
+                    .and_then(|state| state.answers.get(*role))
+                    .is_some_and(|given| given.answer != Answer::Go)
             });
             blockers.push(match said_no {
                 Some(role) => format!("{role} hasn't said GO"),
@@ -132,7 +177,9 @@ impl App {
 
     /// After an answer: on to the next role, or back to the board when the gate is open.
     pub(super) fn after_answer(&mut self, at: SectionIndex) {
-        let Some(gate) = self.run.runbook().section(at).gate.clone() else { return };
+        let Some(gate) = self.run.runbook().section(at).gate.clone() else {
+            return;
+        };
         let state = self.run.gates.get(&at);
         if state.is_some_and(|state| state.is_go(&gate)) {
             self.say(Tone::Calm, "GO from everyone. esc goes back to the board");
@@ -140,7 +187,9 @@ impl App {
             return;
         }
         let next = state.and_then(|state| state.next_role(&gate));
-        if let Some(position) = next.and_then(|role| gate.roles.iter().position(|other| other == role)) {
+        if let Some(position) =
+            next.and_then(|role| gate.roles.iter().position(|other| other == role))
+        {
             self.view.poll_cursor = position;
         }
     }

@@ -27,8 +27,15 @@ impl App {
         let cursor_on_next = next_before.is_some_and(|row| row == self.view.cursor);
         self.run.apply(std::sync::Arc::clone(&entry));
         // Somebody else's run is only shown: what follows from its entries is for the one who drives it.
-        let effects = if self.options.read_only { Vec::new() } else { self.follow_up(&entry) };
-        if matches!(entry.event, Event::OptionChosen { .. } | Event::RunOpened { .. } | Event::Recycled { .. }) {
+        let effects = if self.options.read_only {
+            Vec::new()
+        } else {
+            self.follow_up(&entry)
+        };
+        if matches!(
+            entry.event,
+            Event::OptionChosen { .. } | Event::RunOpened { .. } | Event::Recycled { .. }
+        ) {
             self.rebuild_rows();
         }
         // The cursor walks on by itself only when it stood on what was next: it never jumps away from what is read.
@@ -40,24 +47,43 @@ impl App {
 
     fn follow_up(&mut self, entry: &Entry) -> Vec<Effect> {
         match &entry.event {
-            Event::AttemptStarted { attempt, step, direction, command, .. } => {
+            Event::AttemptStarted {
+                attempt,
+                step,
+                direction,
+                command,
+                ..
+            } => {
                 let step = step.as_ref().and_then(|id| self.run.find(id));
-                return vec![Effect::Spawn(self.spawn(*attempt, step, *direction, command))];
+                return vec![Effect::Spawn(
+                    self.spawn(*attempt, step, *direction, command),
+                )];
             }
             Event::AttemptInterrupted { attempt } => {
-                self.kill_at.push((*attempt, self.now.monotonic + super::command::GRACE));
+                self.kill_at
+                    .push((*attempt, self.now.monotonic + super::command::GRACE));
                 self.say(Tone::Warning, "asked to stop (TERM); KILL follows in 10 s");
-                return vec![Effect::Signal { attempt: *attempt, stop: Stop::Terminate }];
+                return vec![Effect::Signal {
+                    attempt: *attempt,
+                    stop: Stop::Terminate,
+                }];
             }
-            Event::AttemptEnded { attempt, outcome, .. } => self.after_end(*attempt, outcome),
+            Event::AttemptEnded {
+                attempt, outcome, ..
+            } => self.after_end(*attempt, outcome),
             Event::TriggerFired { trigger, .. } => {
                 let position = self.run.runbook().find_trigger(trigger);
-                let title = position.map_or("a trigger", |at| &self.run.runbook().triggers[at].title).to_owned();
+                let title = position
+                    .map_or("a trigger", |at| &self.run.runbook().triggers[at].title)
+                    .to_owned();
                 self.say(Tone::Alarm, format!("{title}: B decides"));
                 return vec![Effect::Bell];
             }
             Event::DecisionOverdue { .. } => {
-                self.say(Tone::Alarm, "nobody has decided in time: escalate, or B decides now");
+                self.say(
+                    Tone::Alarm,
+                    "nobody has decided in time: escalate, or B decides now",
+                );
                 return vec![Effect::Bell];
             }
             Event::RollbackStarted { .. } => {
@@ -69,7 +95,10 @@ impl App {
             }
             Event::RollbackVerified { .. } => {
                 self.live.restart_terms();
-                self.say(Tone::Calm, "rollback verified: the live checks are good again");
+                self.say(
+                    Tone::Calm,
+                    "rollback verified: the live checks are good again",
+                );
                 return vec![Effect::Bell];
             }
             Event::GateAnswered { gate, .. } => {
@@ -83,19 +112,32 @@ impl App {
             Event::RunClosed { ending, .. } => self.say(Tone::Calm, closing_words(*ending)),
             Event::StatusSent { .. } => self.say(Tone::Calm, "status message copied and recorded"),
             Event::StepContradicted { step, evidence } => {
-                let number = self.run.find(step).map(|step| self.run.runbook().step(step).number.clone());
+                let number = self
+                    .run
+                    .find(step)
+                    .map(|step| self.run.runbook().step(step).number.clone());
                 let number = number.unwrap_or_default();
-                self.say(Tone::Warning, format!("{number} is [?]: {} {}", evidence.source, evidence.observed));
+                self.say(
+                    Tone::Warning,
+                    format!("{number} is [?]: {} {}", evidence.source, evidence.observed),
+                );
             }
             _ => {}
         }
-        if entry.by == AUTO { Vec::new() } else { self.after_own_act(entry) }
+        if entry.by == AUTO {
+            Vec::new()
+        } else {
+            self.after_own_act(entry)
+        }
     }
 
     fn after_own_act(&mut self, entry: &Entry) -> Vec<Effect> {
         if matches!(
             entry.event,
-            Event::StepDone { .. } | Event::StepWaived { .. } | Event::StepSkipped { .. } | Event::StepReopened { .. }
+            Event::StepDone { .. }
+                | Event::StepWaived { .. }
+                | Event::StepSkipped { .. }
+                | Event::StepReopened { .. }
         ) {
             if self.run.is_rolling_back() {
                 self.go_to_next();
@@ -110,21 +152,39 @@ impl App {
             .run
             .attempt(attempt)
             .and_then(|attempt| attempt.step)
-            .map_or_else(|| "command".to_owned(), |step| self.run.runbook().step(step).number.clone());
-        let tone = if outcome.is_success() { Tone::Calm } else { Tone::Alarm };
-        self.say(tone, format!("{title}: {}", super::command::explain(outcome)));
+            .map_or_else(
+                || "command".to_owned(),
+                |step| self.run.runbook().step(step).number.clone(),
+            );
+        let tone = if outcome.is_success() {
+            Tone::Calm
+        } else {
+            Tone::Alarm
+        };
+        self.say(
+            tone,
+            format!("{title}: {}", super::command::explain(outcome)),
+        );
         if self.run.is_rolling_back() && outcome.is_success() {
             self.go_to_next();
         }
     }
 
-    fn spawn(&self, attempt: u64, step: Option<StepIndex>, direction: Direction, text: &str) -> Spawn {
+    fn spawn(
+        &self,
+        attempt: u64,
+        step: Option<StepIndex>,
+        direction: Direction,
+        text: &str,
+    ) -> Spawn {
         let command = self.command_of(step, text);
         Spawn {
             attempt,
             command: text.to_owned(),
             dir: command.and_then(|command| command.dir.clone()),
-            timeout: command.filter(|_| direction == Direction::Run).and_then(|command| command.timeout),
+            timeout: command
+                .filter(|_| direction == Direction::Run)
+                .and_then(|command| command.timeout),
             tty: command.is_some_and(|command| command.tty),
         }
     }
@@ -133,13 +193,21 @@ impl App {
         self.awaiting = 0;
         self.requested.clear();
         self.say(Tone::Alarm, format!("NOT SAVED: {message}"));
-        self.saving = if fatal { Saving::Lost(message) } else { Saving::Failed(message) };
+        self.saving = if fatal {
+            Saving::Lost(message)
+        } else {
+            Saving::Failed(message)
+        };
         vec![Effect::Bell]
     }
 
     pub(super) fn on_checked(&mut self, check: usize, judgement: Judgement) -> Vec<Effect> {
         self.dirty = true;
-        let observed = if judgement.because.is_empty() { judgement.observed.clone() } else { judgement.because.clone() };
+        let observed = if judgement.because.is_empty() {
+            judgement.observed.clone()
+        } else {
+            judgement.because.clone()
+        };
         let flip = self.live.checked(check, self.now, judgement);
         self.record_flip(Proof::Check(check), flip, observed)
     }
@@ -155,15 +223,35 @@ impl App {
         self.record_flip(Proof::Metric(metric), flip, observed)
     }
 
-    fn record_flip(&mut self, proof: Proof, flip: Option<(Verdict, Verdict)>, observed: String) -> Vec<Effect> {
-        let Some((from, to)) = flip else { return Vec::new() };
+    fn record_flip(
+        &mut self,
+        proof: Proof,
+        flip: Option<(Verdict, Verdict)>,
+        observed: String,
+    ) -> Vec<Effect> {
+        let Some((from, to)) = flip else {
+            return Vec::new();
+        };
         // The very first look is no news; the log would begin with a line per check.
-        if matches!((from, to), (Verdict::Unknown(_), Verdict::Pass | Verdict::Unknown(_))) {
+        if matches!(
+            (from, to),
+            (Verdict::Unknown(_), Verdict::Pass | Verdict::Unknown(_))
+        ) {
             return Vec::new();
         }
         let source = self.live.source(proof);
         let name = format!("flip {source}");
-        self.record_auto(name, Event::VerdictChanged { source, from, to, observed }).into_iter().collect()
+        self.record_auto(
+            name,
+            Event::VerdictChanged {
+                source,
+                from,
+                to,
+                observed,
+            },
+        )
+        .into_iter()
+        .collect()
     }
 
     pub(super) fn recheck(&mut self) -> Vec<Effect> {
@@ -173,10 +261,16 @@ impl App {
 
     /// When something has to happen next even if nothing comes in (monotonic).
     pub fn deadline(&self) -> Duration {
-        let into_second = Duration::from_nanos(u64::try_from(self.now.wall.subsec_nanosecond()).unwrap_or(0));
+        let into_second =
+            Duration::from_nanos(u64::try_from(self.now.wall.subsec_nanosecond()).unwrap_or(0));
         let next_second = self.now.monotonic + Duration::from_secs(1).saturating_sub(into_second);
         let looks = self.live.deadline().unwrap_or(next_second);
-        let kills = self.kill_at.iter().map(|(_, at)| *at).min().unwrap_or(next_second);
+        let kills = self
+            .kill_at
+            .iter()
+            .map(|(_, at)| *at)
+            .min()
+            .unwrap_or(next_second);
         next_second.min(looks).min(kills)
     }
 
@@ -208,14 +302,27 @@ impl App {
         if runbook.phases[gate.phase].stage != Stage::PreLaunch {
             return None;
         }
-        let following = runbook.phases.get(gate.phase + 1).and_then(|phase| phase.at);
+        let following = runbook
+            .phases
+            .get(gate.phase + 1)
+            .and_then(|phase| phase.at);
         let limit = following.unwrap_or(jiff::SignedDuration::ZERO);
         if self.run.clock.t(self.now.wall) < limit {
             return None;
         }
-        let reason = format!("gate {}: {}", runbook.section(gate).number, runbook.section(gate).title);
+        let reason = format!(
+            "gate {}: {}",
+            runbook.section(gate).number,
+            runbook.section(gate).title
+        );
         let gate = self.run.section_id(gate);
-        self.record_auto("hold".to_owned(), Event::HoldStarted { reason, gate: Some(gate) })
+        self.record_auto(
+            "hold".to_owned(),
+            Event::HoldStarted {
+                reason,
+                gate: Some(gate),
+            },
+        )
     }
 
     /// Baselines are taken once, when the launch begins, from what was sampled before it.
@@ -224,9 +331,15 @@ impl App {
             return Vec::new();
         }
         let runbook = self.run.runbook().clone();
-        let wanted = runbook.metrics.iter().enumerate().filter(|(_, metric)| metric.baseline.is_some());
-        let missing: Vec<usize> =
-            wanted.map(|(at, _)| at).filter(|at| !self.run.baselines.contains_key(at)).collect();
+        let wanted = runbook
+            .metrics
+            .iter()
+            .enumerate()
+            .filter(|(_, metric)| metric.baseline.is_some());
+        let missing: Vec<usize> = wanted
+            .map(|(at, _)| at)
+            .filter(|at| !self.run.baselines.contains_key(at))
+            .collect();
         missing
             .into_iter()
             .filter_map(|at| {
@@ -235,9 +348,19 @@ impl App {
                     return None;
                 }
                 let baseline = self.live.capture_baseline(at, self.now)?;
-                let crate::check::Baseline { median, low, high, .. } = baseline;
+                let crate::check::Baseline {
+                    median, low, high, ..
+                } = baseline;
                 let name = format!("baseline {metric}");
-                self.record_auto(name, Event::BaselineCaptured { metric, median, low, high })
+                self.record_auto(
+                    name,
+                    Event::BaselineCaptured {
+                        metric,
+                        median,
+                        low,
+                        high,
+                    },
+                )
             })
             .collect()
     }
@@ -253,7 +376,9 @@ impl App {
                 && definition.record.is_none()
                 && definition.sign.is_none()
         });
-        candidates.filter_map(|step| self.tend_step(step, stage)).collect()
+        candidates
+            .filter_map(|step| self.tend_step(step, stage))
+            .collect()
     }
 
     fn tend_step(&mut self, step: StepIndex, stage: Stage) -> Option<Effect> {
@@ -261,9 +386,15 @@ impl App {
             return None;
         }
         let proofs = self.live.proofs(step);
-        let holds = proofs.iter().all(|&proof| self.live.verdict(proof, self.now) == Verdict::Pass);
+        let holds = proofs
+            .iter()
+            .all(|&proof| self.live.verdict(proof, self.now) == Verdict::Pass);
         match self.run.state(step).status {
-            Status::Done if !holds && self.can_be_contradicted(step) => self.contradict(step, &proofs),
+            // Only a later sample contradicts: after a resume nothing was looked at yet.
+            Status::Done if !proofs.iter().all(|&proof| self.live.was_seen(proof)) => None,
+            Status::Done if !holds && self.can_be_contradicted(step) => {
+                self.contradict(step, &proofs)
+            }
             Status::Todo | Status::Unknown if self.is_open_for_proof(step, stage) => {
                 match self.run.runbook().step(step).soak {
                     Some(soak) => self.tend_soak(step, &proofs, soak),
@@ -280,22 +411,31 @@ impl App {
     fn is_open_for_proof(&self, step: StepIndex, stage: Stage) -> bool {
         let definition = self.run.runbook().step(step);
         let applies = definition.condition.is_none() || self.run.state(step).applies == Some(true);
-        let begun = self.run.section_of(step).is_none_or(|at| self.run.runbook().phases[at.phase].stage <= stage);
+        let begun = self
+            .run
+            .section_of(step)
+            .is_none_or(|at| self.run.runbook().phases[at.phase].stage <= stage);
         applies && begun && !self.run.within_resolved_parent(step) && self.obstacle(step).is_none()
     }
 
     fn can_be_contradicted(&self, step: StepIndex) -> bool {
         let state = self.run.state(step);
-        let by_proof = state.basis == Some(crate::journal::Basis::Verified) && self.run.runbook().step(step).soak.is_none();
+        let by_proof = state.basis == Some(crate::journal::Basis::Verified)
+            && self.run.runbook().step(step).soak.is_none();
         let gate_ahead = self.run.section_of(step).is_some_and(|at| {
-            self.run.gate_sections().any(|(gate, _)| gate >= at && !self.run.is_passed(gate))
+            self.run
+                .gate_sections()
+                .any(|(gate, _)| gate >= at && !self.run.is_passed(gate))
         });
         by_proof && gate_ahead
     }
 
     fn contradict(&mut self, step: StepIndex, proofs: &[Proof]) -> Option<Effect> {
-        let broken: Vec<Proof> =
-            proofs.iter().copied().filter(|&proof| self.live.verdict(proof, self.now) != Verdict::Pass).collect();
+        let broken: Vec<Proof> = proofs
+            .iter()
+            .copied()
+            .filter(|&proof| self.live.verdict(proof, self.now) != Verdict::Pass)
+            .collect();
         let words: Vec<String> = broken
             .iter()
             .map(|&proof| match self.live.verdict(proof, self.now) {
@@ -303,16 +443,29 @@ impl App {
                 verdict => format!("{} {}", verdict.name(), self.live.observed(proof)),
             })
             .collect();
-        let sources: Vec<String> = broken.iter().map(|&proof| self.live.source(proof)).collect();
-        let evidence = Evidence { source: sources.join(", "), observed: words.join(", "), at: self.now.wall };
+        let sources: Vec<String> = broken
+            .iter()
+            .map(|&proof| self.live.source(proof))
+            .collect();
+        let evidence = Evidence {
+            source: sources.join(", "),
+            observed: words.join(", "),
+            at: self.now.wall,
+        };
         let step = self.run.runbook().step(step).id.clone();
-        self.record_auto(format!("contradict {step}"), Event::StepContradicted { step, evidence })
+        self.record_auto(
+            format!("contradict {step}"),
+            Event::StepContradicted { step, evidence },
+        )
     }
 
     /// Counts the time in band: a breach starts it over, not being able to look pauses it.
     fn tend_soak(&mut self, step: StepIndex, proofs: &[Proof], needed: Duration) -> Option<Effect> {
         let now = self.now.monotonic;
-        let verdicts: Vec<Verdict> = proofs.iter().map(|&proof| self.live.verdict(proof, self.now)).collect();
+        let verdicts: Vec<Verdict> = proofs
+            .iter()
+            .map(|&proof| self.live.verdict(proof, self.now))
+            .collect();
         let soak = self.live.soaks.entry(step).or_default();
         if verdicts.contains(&Verdict::Fail) {
             if soak.clean > Duration::ZERO {
@@ -323,7 +476,9 @@ impl App {
         } else if verdicts.iter().any(|verdict| verdict.is_unknown()) {
             soak.counted = None;
         } else {
-            soak.clean += soak.counted.map_or(Duration::ZERO, |counted| now.saturating_sub(counted));
+            soak.clean += soak
+                .counted
+                .map_or(Duration::ZERO, |counted| now.saturating_sub(counted));
             soak.counted = Some(now);
         }
         if soak.clean < needed {
@@ -331,7 +486,11 @@ impl App {
         }
         let restarts = soak.restarts;
         let seen = self.evidence(proofs);
-        let observed = format!("in band for {}, restarts {restarts}: {}", text::format_duration(needed), seen.observed);
+        let observed = format!(
+            "in band for {}, restarts {restarts}: {}",
+            text::format_duration(needed),
+            seen.observed
+        );
         let id = self.run.runbook().step(step).id.clone();
         let event = Event::StepDone {
             step: id.clone(),
@@ -348,18 +507,27 @@ impl App {
         let runbook = self.run.runbook().clone();
         let mut effects = Vec::new();
         for (position, trigger) in runbook.triggers.iter().enumerate() {
-            let Some(condition) = &trigger.condition else { continue };
+            let Some(condition) = &trigger.condition else {
+                continue;
+            };
             let armed = trigger.armed.contains(&stage) && !self.is_settling(position);
             let held = self.terms_held(position, condition, armed);
             let fires = match condition {
                 Condition::Any(_) => held.iter().any(|&held| held),
                 Condition::All(_) => !held.is_empty() && held.iter().all(|&held| held),
             };
-            if !fires || !armed || self.run.triggers[position].is_pending() || self.run.is_rolling_back() {
+            if !fires
+                || !armed
+                || self.run.triggers[position].is_pending()
+                || self.run.is_rolling_back()
+            {
                 continue;
             }
             let because = self.because(condition, &held);
-            let event = Event::TriggerFired { trigger: trigger.id.clone(), because };
+            let event = Event::TriggerFired {
+                trigger: trigger.id.clone(),
+                because,
+            };
             effects.extend(self.record_auto(format!("fire {}", trigger.id), event));
         }
         effects
@@ -384,20 +552,37 @@ impl App {
         match subject {
             Subject::CheckFails(check) => verdict(Proof::Check(check)) == Verdict::Fail,
             Subject::MetricFails(metric) => verdict(Proof::Metric(metric)) == Verdict::Fail,
-            Subject::MetricWarns(metric) => matches!(verdict(Proof::Metric(metric)), Verdict::Warn | Verdict::Fail),
+            Subject::MetricWarns(metric) => matches!(
+                verdict(Proof::Metric(metric)),
+                Verdict::Warn | Verdict::Fail
+            ),
             Subject::Unresolved => {
-                self.live.count(self.now, |verdict| verdict == Verdict::Fail) > 0
+                self.live
+                    .count(self.now, |verdict| verdict == Verdict::Fail)
+                    > 0
                     || self.run.count_status(Status::Failed) > 0
             }
         }
     }
 
     fn because(&self, condition: &Condition, held: &[bool]) -> String {
-        let terms = condition.terms().iter().zip(held).filter(|(_, held)| **held);
+        let terms = condition
+            .terms()
+            .iter()
+            .zip(held)
+            .filter(|(_, held)| **held);
         let words = terms.map(|(term, _)| match term.subject {
-            Subject::CheckFails(check) => format!("{} ({})", term.text, self.live.observed(Proof::Check(check))),
+            Subject::CheckFails(check) => format!(
+                "{} ({})",
+                term.text,
+                self.live.observed(Proof::Check(check))
+            ),
             Subject::MetricFails(metric) | Subject::MetricWarns(metric) => {
-                format!("{} ({})", term.text, self.live.observed(Proof::Metric(metric)))
+                format!(
+                    "{} ({})",
+                    term.text,
+                    self.live.observed(Proof::Metric(metric))
+                )
             }
             Subject::Unresolved => term.text.clone(),
         });
@@ -407,27 +592,46 @@ impl App {
     /// After a decision, and after a rollback, a trigger stays quiet for its settle time: what it saw was answered.
     fn is_settling(&self, trigger: usize) -> bool {
         let fired = self.run.triggers[trigger].fired.as_ref();
-        let Some((decision, decided)) = fired.and_then(|fired| fired.decision) else { return false };
-        let settle = self.run.runbook().triggers[trigger].settle.unwrap_or(DEFAULT_SETTLE);
+        let Some((decision, decided)) = fired.and_then(|fired| fired.decision) else {
+            return false;
+        };
+        let settle = self.run.runbook().triggers[trigger]
+            .settle
+            .unwrap_or(DEFAULT_SETTLE);
         let since = match (decision, &self.run.rollback) {
-            (Decision::RollBack, Some(rollback)) => rollback.closed.map_or(self.now.wall, |(at, _)| at),
+            (Decision::RollBack, Some(rollback)) if rollback.started >= decided => {
+                rollback.closed.map_or(self.now.wall, |(at, _)| at)
+            }
             _ => decided,
         };
-        self.now.wall.duration_since(since) < jiff::SignedDuration::try_from(settle).unwrap_or_default()
+        self.now.wall.duration_since(since)
+            < jiff::SignedDuration::try_from(settle).unwrap_or_default()
     }
 
     fn tend_decisions(&mut self) -> Vec<Effect> {
         let overdue: Vec<String> = self
             .run
             .pending_triggers()
-            .filter(|&at| self.run.triggers[at].fired.as_ref().is_some_and(|fired| !fired.overdue))
-            .filter(|&at| self.run.decision_due(at).is_some_and(|due| self.now.wall >= due))
+            .filter(|&at| {
+                self.run.triggers[at]
+                    .fired
+                    .as_ref()
+                    .is_some_and(|fired| !fired.overdue)
+            })
+            .filter(|&at| {
+                self.run
+                    .decision_due(at)
+                    .is_some_and(|due| self.now.wall >= due)
+            })
             .map(|at| self.run.runbook().triggers[at].id.clone())
             .collect();
         overdue
             .into_iter()
             .filter_map(|trigger| {
-                self.record_auto(format!("overdue {trigger}"), Event::DecisionOverdue { trigger })
+                self.record_auto(
+                    format!("overdue {trigger}"),
+                    Event::DecisionOverdue { trigger },
+                )
             })
             .collect()
     }
@@ -440,7 +644,10 @@ impl App {
         }
         let position = self.run.rollback.as_ref()?.rollback;
         let rollback = self.run.runbook().rollbacks[position].clone();
-        let holds = rollback.verify.iter().all(|&proof| self.live.verdict(proof, self.now) == Verdict::Pass);
+        let holds = rollback
+            .verify
+            .iter()
+            .all(|&proof| self.live.verdict(proof, self.now) == Verdict::Pass);
         if !holds || rollback.verify.is_empty() {
             self.live.verified_since = None;
             return None;
@@ -449,14 +656,23 @@ impl App {
         if self.now.monotonic.saturating_sub(since) < rollback.hold {
             return None;
         }
-        let evidence = rollback.verify.iter().map(|&proof| self.evidence(&[proof])).collect();
-        let event = Event::RollbackVerified { rollback: rollback.id, evidence };
+        let evidence = rollback
+            .verify
+            .iter()
+            .map(|&proof| self.evidence(&[proof]))
+            .collect();
+        let event = Event::RollbackVerified {
+            rollback: rollback.id,
+            evidence,
+        };
         self.record_auto("rollback verified".to_owned(), event)
     }
 
     /// The gates that stand before this section's steps and haven't passed.
     pub fn is_behind_gate(&self, at: SectionIndex) -> bool {
-        self.run.gate_sections().any(|(gate, _)| gate < at && !self.run.is_passed(gate))
+        self.run
+            .gate_sections()
+            .any(|(gate, _)| gate < at && !self.run.is_passed(gate))
     }
 }
 
@@ -475,7 +691,9 @@ fn request_name(event: &Event) -> String {
         Event::DecisionOverdue { trigger } => format!("overdue {trigger}"),
         Event::RollbackVerified { .. } => "rollback verified".to_owned(),
         Event::AttemptEnded { attempt, .. } => format!("end {attempt}"),
-        Event::AttemptStarted { step: Some(step), .. } => format!("auto {step}"),
+        Event::AttemptStarted {
+            step: Some(step), ..
+        } => format!("auto {step}"),
         _ => String::new(),
     }
 }
@@ -493,26 +711,58 @@ pub fn describe(event: &Event) -> String {
     match event {
         Event::RunOpened { title, .. } => format!("run opened: {title}"),
         Event::RunResumed { host } => format!("run resumed on {host}"),
-        Event::TargetMoved { t0, reason } => format!("T-0 moved to {}: {reason}", t0.strftime("%H:%M:%S UTC")),
+        Event::TargetMoved { t0, reason } => {
+            format!("T-0 moved to {}: {reason}", t0.strftime("%H:%M:%S UTC"))
+        }
         Event::RoleTaken { role, operator } => format!("{role} is {operator}"),
         Event::HoldStarted { reason, gate } => {
-            format!("{}: {reason}", if gate.is_some() { "planned hold" } else { "HOLD" })
+            format!(
+                "{}: {reason}",
+                if gate.is_some() {
+                    "planned hold"
+                } else {
+                    "HOLD"
+                }
+            )
         }
         Event::HoldReleased {} => "hold released".to_owned(),
         Event::OptionChosen { section, option } => format!("chose {option} in {section}"),
-        Event::ApplicabilityAnswered { step, applies: true, .. } => format!("{step} applies"),
+        Event::ApplicabilityAnswered {
+            step,
+            applies: true,
+            ..
+        } => format!("{step} applies"),
         Event::ApplicabilityAnswered { step, reason, .. } => {
-            format!("{step} doesn't apply: {}", reason.as_deref().unwrap_or("no reason given"))
+            format!(
+                "{step} doesn't apply: {}",
+                reason.as_deref().unwrap_or("no reason given")
+            )
         }
-        Event::StepDone { step, basis, value, signed, .. } => {
-            let value = value.as_ref().map(|value| format!(" = {value}")).unwrap_or_default();
-            let signed = signed.as_ref().map(|who| format!(", signed by {who}")).unwrap_or_default();
+        Event::StepDone {
+            step,
+            basis,
+            value,
+            signed,
+            ..
+        } => {
+            let value = value
+                .as_ref()
+                .map(|value| format!(" = {value}"))
+                .unwrap_or_default();
+            let signed = signed
+                .as_ref()
+                .map(|who| format!(", signed by {who}"))
+                .unwrap_or_default();
             format!("[x] {step}{value} ({}{signed})", basis.name())
         }
-        Event::StepContradicted { step, evidence } => format!("[?] {step}: {} {}", evidence.source, evidence.observed),
+        Event::StepContradicted { step, evidence } => {
+            format!("[?] {step}: {} {}", evidence.source, evidence.observed)
+        }
         Event::StepWaived { step, reason } => format!("[-] waived {step}: {reason}"),
         Event::StepSkipped { step, reason } => format!("passed over {step}: {reason}"),
-        Event::StepReopened { step, reason } if reason.is_empty() => format!("[ ] took back {step}"),
+        Event::StepReopened { step, reason } if reason.is_empty() => {
+            format!("[ ] took back {step}")
+        }
         Event::StepReopened { step, reason } => format!("[ ] reopened {step}: {reason}"),
         Event::NoteAdded { text, .. } => format!("note: {text}"),
         Event::TodoAdded { text, .. } => format!("TODO: {text}"),
@@ -523,17 +773,42 @@ pub fn describe(event: &Event) -> String {
 
 fn describe_trouble(event: &Event) -> String {
     match event {
-        Event::AttemptStarted { attempt, step, direction, command, .. } => {
-            let verb = if *direction == Direction::Undo { "undoes" } else { "runs" };
-            let step = step.as_ref().map_or_else(|| "quick command".to_owned(), ToString::to_string);
+        Event::AttemptStarted {
+            attempt,
+            step,
+            direction,
+            command,
+            ..
+        } => {
+            let verb = if *direction == Direction::Undo {
+                "undoes"
+            } else {
+                "runs"
+            };
+            let step = step
+                .as_ref()
+                .map_or_else(|| "quick command".to_owned(), ToString::to_string);
             format!("#{attempt} {verb} {step}: {command}")
         }
         Event::AttemptInterrupted { attempt } => format!("#{attempt} asked to stop"),
-        Event::AttemptEnded { attempt, outcome, took_ms, .. } => {
+        Event::AttemptEnded {
+            attempt,
+            outcome,
+            took_ms,
+            ..
+        } => {
             let took = text::format_duration(Duration::from_secs(took_ms / 1_000));
-            format!("#{attempt} {} after {took}", super::command::explain(outcome))
+            format!(
+                "#{attempt} {} after {took}",
+                super::command::explain(outcome)
+            )
         }
-        Event::VerdictChanged { source, to, observed, .. } => {
+        Event::VerdictChanged {
+            source,
+            to,
+            observed,
+            ..
+        } => {
             let mark = match to {
                 Verdict::Pass => "ok",
                 Verdict::Warn => "warn",
@@ -542,27 +817,50 @@ fn describe_trouble(event: &Event) -> String {
             };
             format!("{source} {mark}: {observed}")
         }
-        Event::BaselineCaptured { metric, median, low, high } => {
+        Event::BaselineCaptured {
+            metric,
+            median,
+            low,
+            high,
+        } => {
             format!("baseline of {metric}: {median:.2} ({low:.2} to {high:.2})")
         }
         Event::TriggerFired { trigger, because } => format!("TRIGGER {trigger}: {because}"),
         Event::DecisionOverdue { trigger } => format!("decision about {trigger} is overdue"),
-        Event::Decided { decision, reason, .. } if reason.is_empty() => format!("decided: {}", decision.words()),
-        Event::Decided { decision, reason, .. } => format!("decided: {}: {reason}", decision.words()),
-        Event::RollbackStarted { rollback, typed } => format!("ROLLBACK {rollback} started, typed {typed:?}"),
+        Event::Decided {
+            decision, reason, ..
+        } if reason.is_empty() => format!("decided: {}", decision.words()),
+        Event::Decided {
+            decision, reason, ..
+        } => format!("decided: {}: {reason}", decision.words()),
+        Event::RollbackStarted { rollback, typed } => {
+            format!("ROLLBACK {rollback} started, typed {typed:?}")
+        }
         Event::RollbackVerified { rollback, .. } => format!("rollback {rollback} verified"),
-        Event::RollbackAttested { rollback, reason } => format!("rollback {rollback} closed by word: {reason}"),
-        Event::GateAnswered { role, answer, reason, .. } => {
+        Event::RollbackAttested { rollback, reason } => {
+            format!("rollback {rollback} closed by word: {reason}")
+        }
+        Event::GateAnswered {
+            role,
+            answer,
+            reason,
+            ..
+        } => {
             let answer = match answer {
                 crate::journal::Answer::Go => "GO",
                 crate::journal::Answer::NoGo => "NO-GO",
                 crate::journal::Answer::Absent => "absent",
             };
-            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let reason = reason
+                .as_ref()
+                .map(|reason| format!(": {reason}"))
+                .unwrap_or_default();
             format!("{role} says {answer}{reason}")
         }
         Event::GateReset { gate } => format!("poll {gate} starts over"),
-        Event::Recycled { steps, reason } => format!("recycled, {} steps open again: {reason}", steps.len()),
+        Event::Recycled { steps, reason } => {
+            format!("recycled, {} steps open again: {reason}", steps.len())
+        }
         Event::RunClosed { reason, .. } if reason.is_empty() => "run closed".to_owned(),
         Event::RunClosed { reason, .. } => format!("run closed: {reason}"),
         Event::Unrecognised { name, .. } => format!("{name} (from a later version)"),

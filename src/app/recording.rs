@@ -8,6 +8,7 @@ use super::view::{Menu, MenuChoice, MenuItem, OverlayKind, Purpose, Row, Screen,
 use super::{App, Effect};
 use crate::journal::{Basis, Ending, Event, Evidence};
 use crate::run::Status;
+use crate::runbook::variables::fill;
 use crate::runbook::{Proof, SectionIndex, StepIndex, text};
 
 impl App {
@@ -60,8 +61,15 @@ impl App {
         )
     }
 
-    fn ask_about_step(&mut self, purpose: fn(StepIndex) -> Purpose, verb: &str, hint: &str) -> Vec<Effect> {
-        let Some(step) = self.current_step() else { return self.refuse("put the cursor on a step first") };
+    fn ask_about_step(
+        &mut self,
+        purpose: fn(StepIndex) -> Purpose,
+        verb: &str,
+        hint: &str,
+    ) -> Vec<Effect> {
+        let Some(step) = self.current_step() else {
+            return self.refuse("put the cursor on a step first");
+        };
         if self.run.state(step).status == Status::Running {
             return self.refuse("its command is running: ctrl-c interrupts it");
         }
@@ -76,7 +84,9 @@ impl App {
             return Some("this run is closed".to_owned());
         }
         if !self.run.is_present(step) {
-            return Some("this step isn't part of the run: its option or rollback wasn't taken".to_owned());
+            return Some(
+                "this step isn't part of the run: its option or rollback wasn't taken".to_owned(),
+            );
         }
         if let Some(gate) = self.run.gate_before(step) {
             let number = &self.run.runbook().section(gate).number;
@@ -89,7 +99,9 @@ impl App {
             return None;
         }
         let number = &self.run.runbook().step(next).number;
-        Some(format!("read-do: {number} comes first (. goes there, S passes over it with a reason)"))
+        Some(format!(
+            "read-do: {number} comes first (. goes there, S passes over it with a reason)"
+        ))
     }
 
     /// `space`: asks for what this step needs, or records it at once.
@@ -105,14 +117,20 @@ impl App {
             }
             _ => self.current_step(),
         };
-        let Some(step) = step else { return self.refuse("put the cursor on a step first") };
+        let Some(step) = step else {
+            return self.refuse("put the cursor on a step first");
+        };
         if let Some(obstacle) = self.obstacle(step) {
             return self.refuse(&obstacle);
         }
         match self.run.state(step).status {
             Status::Done => return self.refuse("already recorded: u takes it back"),
-            Status::Running => return self.refuse("its command is running: its exit code records it"),
-            Status::Waived | Status::NotApplicable => return self.refuse("already answered: u takes it back"),
+            Status::Running => {
+                return self.refuse("its command is running: its exit code records it");
+            }
+            Status::Waived | Status::NotApplicable => {
+                return self.refuse("already answered: u takes it back");
+            }
             _ => {}
         }
         self.ask_what_is_missing(step)
@@ -133,15 +151,27 @@ impl App {
         }
         if let Some(record) = &definition.record {
             let (hint, prefill) = self.prefill(step);
-            let want = record.want.map_or_else(String::new, |want| format!("  want {want}"));
-            let title = format!("{}: {} {}{want}", definition.title, record.label, bracketed(&record.unit));
+            let want = record
+                .want
+                .map_or_else(String::new, |want| format!("  want {want}"));
+            let title = format!(
+                "{}: {} {}{want}",
+                definition.title,
+                record.label,
+                bracketed(&record.unit)
+            );
             self.prompt(Purpose::Value(step), &title, hint, &prefill);
             return Vec::new();
         }
         if let Some(role) = &definition.sign {
             let who = self.run.operator_of(role).unwrap_or_default().to_owned();
             let title = format!("{}: signed by ({role})", definition.title);
-            self.prompt(Purpose::Signature(step), &title, "the name of who signs".to_owned(), &who);
+            self.prompt(
+                Purpose::Signature(step),
+                &title,
+                "the name of who signs".to_owned(),
+                &who,
+            );
             return Vec::new();
         }
         if !self.live.proofs(step).is_empty() {
@@ -157,7 +187,8 @@ impl App {
                 self.ask_lost(step);
                 Vec::new()
             }
-            _ => self.refuse("this step is done by its command: x runs it, W waives it with a reason"),
+            _ => self
+                .refuse("this step is done by its command: x runs it, W waives it with a reason"),
         }
     }
 
@@ -168,14 +199,32 @@ impl App {
         let missing: Vec<String> = proofs
             .iter()
             .filter(|&&proof| self.live.verdict(proof, now) != crate::check::Verdict::Pass)
-            .map(|&proof| format!("{} {}", self.live.source(proof), self.live.verdict(proof, now).name()))
+            .map(|&proof| {
+                format!(
+                    "{} {}",
+                    self.live.source(proof),
+                    self.live.verdict(proof, now).name()
+                )
+            })
             .collect();
         if missing.is_empty() && self.run.runbook().step(step).soak.is_none() {
             return self.verify(step).into_iter().collect();
         }
-        let title = format!("{}: say it is done without proof?", self.run.runbook().step(step).title);
-        let hint = if missing.is_empty() { "its soak isn't over".to_owned() } else { missing.join(", ") };
-        self.prompt(Purpose::Override(step), &title, format!("{hint}: how do you know?"), "");
+        let title = format!(
+            "{}: say it is done without proof?",
+            self.run.runbook().step(step).title
+        );
+        let hint = if missing.is_empty() {
+            "its soak isn't over".to_owned()
+        } else {
+            missing.join(", ")
+        };
+        self.prompt(
+            Purpose::Override(step),
+            &title,
+            format!("{hint}: how do you know?"),
+            "",
+        );
         Vec::new()
     }
 
@@ -186,36 +235,56 @@ impl App {
             let seen = match proof {
                 Proof::Metric(metric) => {
                     let state = self.live.metric(metric);
-                    state.value().zip(state.age(now)).map(|(value, age)| (trimmed(value), age))
+                    state
+                        .value()
+                        .zip(state.age(now))
+                        .map(|(value, age)| (trimmed(value), age))
                 }
                 Proof::Check(_) => None,
             };
             if let Some((value, age)) = seen {
                 let age = text::format_duration(std::time::Duration::from_secs(age.as_secs()));
-                return (format!("from {}, {age} ago", self.live.source(proof)), value);
+                return (
+                    format!("from {}, {age} ago", self.live.source(proof)),
+                    value,
+                );
             }
         }
         ("type what you measured".to_owned(), String::new())
     }
 
     /// The answer to a prompt about a step; the error keeps the prompt open.
-    pub(super) fn answer_value(&mut self, step: StepIndex, typed: &str) -> Result<Vec<Effect>, String> {
+    pub(super) fn answer_value(
+        &mut self,
+        step: StepIndex,
+        typed: &str,
+    ) -> Result<Vec<Effect>, String> {
         let definition = self.run.runbook().step(step).clone();
-        let Some(record) = &definition.record else { return Ok(Vec::new()) };
+        let Some(record) = &definition.record else {
+            return Ok(Vec::new());
+        };
         if typed.trim().is_empty() {
             return Err("a value is needed: W waives the step instead".to_owned());
         }
         if let Some(want) = &record.want {
-            let number = leading_number(typed)
-                .ok_or_else(|| format!("`{typed}` has no number to compare with {want}"))?;
+            let number = leading_number(typed).ok_or_else(|| {
+                format!("`{typed}` has no number to compare with {want} (no comma: write 0.5)")
+            })?;
             if want.holds(number, None) == Some(false) {
-                return Err(format!("{number} isn't {want}: fix it and measure again, or W waives it with a reason"));
+                return Err(format!(
+                    "{number} isn't {want}: fix it and measure again, or W waives it with a reason"
+                ));
             }
         }
         let value = with_unit(typed.trim(), &record.unit);
         if definition.second {
             let title = format!("{}: a second person's initials", definition.title);
-            self.prompt(Purpose::SecondPerson(step, Some(value)), &title, "not your own".to_owned(), "");
+            self.prompt(
+                Purpose::SecondPerson(step, Some(value)),
+                &title,
+                "not your own".to_owned(),
+                "",
+            );
             return Ok(Vec::new());
         }
         Ok(self.record_done(step, Some(value), None, Basis::Attested, None))
@@ -245,8 +314,16 @@ impl App {
 
     fn finish_recording(&mut self, step: StepIndex, value: Option<String>) -> Vec<Effect> {
         if self.run.runbook().step(step).second {
-            let title = format!("{}: a second person's initials", self.run.runbook().step(step).title);
-            self.prompt(Purpose::SecondPerson(step, value), &title, "not your own".to_owned(), "");
+            let title = format!(
+                "{}: a second person's initials",
+                self.run.runbook().step(step).title
+            );
+            self.prompt(
+                Purpose::SecondPerson(step, value),
+                &title,
+                "not your own".to_owned(),
+                "",
+            );
             return Vec::new();
         }
         self.record_done(step, value, None, Basis::Attested, None)
@@ -261,7 +338,13 @@ impl App {
         evidence: Option<Evidence>,
     ) -> Vec<Effect> {
         let step = self.run.runbook().step(step).id.clone();
-        self.record(Event::StepDone { step, basis, value, signed, evidence })
+        self.record(Event::StepDone {
+            step,
+            basis,
+            value,
+            signed,
+            evidence,
+        })
     }
 
     /// Proves a step by what its checks and metrics say now.
@@ -275,13 +358,27 @@ impl App {
         let id = self.run.runbook().step(step).id.clone();
         let name = format!("verify {id}");
         let basis = Basis::Verified;
-        self.record_auto(name, Event::StepDone { step: id, basis, value, signed: None, evidence: Some(evidence) })
+        self.record_auto(
+            name,
+            Event::StepDone {
+                step: id,
+                basis,
+                value,
+                signed: None,
+                evidence: Some(evidence),
+            },
+        )
     }
 
     /// What several proofs say now, as one piece of evidence.
     pub(super) fn evidence(&self, proofs: &[Proof]) -> Evidence {
         let join = |part: &dyn Fn(Proof) -> String| {
-            proofs.iter().map(|&proof| part(proof)).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ")
+            proofs
+                .iter()
+                .map(|&proof| part(proof))
+                .filter(|text| !text.is_empty())
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         Evidence {
             source: join(&|proof| self.live.source(proof)),
@@ -291,9 +388,13 @@ impl App {
     }
 
     fn take_back(&mut self) -> Vec<Effect> {
-        let Some(step) = self.current_step() else { return self.refuse("put the cursor on a step first") };
+        let Some(step) = self.current_step() else {
+            return self.refuse("put the cursor on a step first");
+        };
         match self.run.state(step).status {
-            Status::Todo if !self.run.state(step).skipped => self.refuse("nothing was recorded here"),
+            Status::Todo if !self.run.state(step).skipped => {
+                self.refuse("nothing was recorded here")
+            }
             Status::Running => self.refuse("its command is running: ctrl-c interrupts it"),
             _ if self.run.ended.is_some() => self.refuse("this run is closed"),
             _ => {
@@ -302,7 +403,10 @@ impl App {
                     self.say(Tone::Warning, "taken back on the list only: what its command did stands (U runs the undo)");
                 }
                 let step = self.run.runbook().step(step).id.clone();
-                self.record(Event::StepReopened { step, reason: String::new() })
+                self.record(Event::StepReopened {
+                    step,
+                    reason: String::new(),
+                })
             }
         }
     }
@@ -312,7 +416,12 @@ impl App {
             return self.refuse("this run is closed");
         }
         let Some(hold) = self.run.clock.hold_now().cloned() else {
-            self.prompt(Purpose::Hold, "Hold: why?", "T stops; L goes on".to_owned(), "");
+            self.prompt(
+                Purpose::Hold,
+                "Hold: why?",
+                "T stops; L goes on".to_owned(),
+                "",
+            );
             return Vec::new();
         };
         if let Some(gate) = hold.gate {
@@ -328,49 +437,72 @@ impl App {
         let typed = typed.trim();
         let t0 = match typed.strip_prefix("in ") {
             Some(duration) => {
-                let duration = text::parse_duration(duration.trim()).map_err(|error| error.to_string())?;
-                self.now.wall.checked_add(duration).map_err(|_| "that is too far away".to_owned())?
+                let duration =
+                    text::parse_duration(duration.trim()).map_err(|error| error.to_string())?;
+                self.now
+                    .wall
+                    .checked_add(duration)
+                    .map_err(|_| "that is too far away".to_owned())?
             }
             None => typed
                 .parse::<Timestamp>()
                 .map_err(|_| "write a time such as 2025-06-05T16:15:00Z, or `in 20m`".to_owned())?,
         };
-        Ok(self.record(Event::TargetMoved { t0, reason: "moved by hand".to_owned() }))
+        Ok(self.record(Event::TargetMoved {
+            t0,
+            reason: "moved by hand".to_owned(),
+        }))
     }
 
     fn ask_message(&mut self) -> Vec<Effect> {
         let messages = self.run.runbook().messages.iter().enumerate();
         let items: Vec<MenuItem> = messages
-            .map(|(position, message)| MenuItem {
-                key: None,
-                label: message.title.clone(),
-                detail: self.render_message(position),
-                choice: MenuChoice::SendMessage(position),
+            .map(|(position, message)| {
+                let detail = self.render_message(position);
+                MenuItem::plain(
+                    message.title.clone(),
+                    detail,
+                    MenuChoice::SendMessage(position),
+                )
             })
             .collect();
         if items.is_empty() {
             return self.refuse("this runbook has no [[message]]");
         }
         let text = "enter copies the text and records that it went out".to_owned();
-        self.open_overlay(OverlayKind::Menu(Menu { title: "Status message".to_owned(), text, items, cursor: 0 }));
+        self.open_overlay(OverlayKind::Menu(Menu {
+            title: "Status message".to_owned(),
+            text,
+            items,
+            cursor: 0,
+        }));
         Vec::new()
     }
 
     /// A message's text with the run's state filled in.
     pub fn render_message(&self, message: usize) -> String {
         let now = self.now.wall;
-        let t = text::format_offset(jiff::SignedDuration::from_secs(self.run.clock.t(now).as_secs()));
-        let values = [
-            ("${TITLE}", self.run.title.clone()),
-            ("${STATE}", self.run.run_state(now).name().to_owned()),
-            ("${T}", t),
-            ("${RUN}", self.run.id.clone()),
-            ("${UTC}", now.strftime("%H:%M:%S UTC").to_string()),
-            ("${L}", text::format_offset(jiff::SignedDuration::from_secs(self.run.clock.l(now).as_secs()))),
-            ("${SLIP}", text::format_offset(jiff::SignedDuration::from_secs(self.run.clock.slip(now).as_secs()))),
-        ];
-        let template = self.run.runbook().messages[message].text.clone();
-        values.iter().fold(template, |text, (name, value)| text.replace(name, value))
+        let clock = &self.run.clock;
+        let whole = |time: jiff::SignedDuration| {
+            text::format_offset(jiff::SignedDuration::from_secs(time.as_secs()))
+        };
+        let (t, l, slip) = (
+            whole(clock.t(now)),
+            whole(clock.l(now)),
+            whole(clock.slip(now)),
+        );
+        let utc = now.strftime("%H:%M:%S UTC").to_string();
+        let value = |name: &str| match name {
+            "TITLE" => Some(self.run.title.as_str()),
+            "STATE" => Some(self.run.run_state(now).name()),
+            "RUN" => Some(self.run.id.as_str()),
+            "UTC" => Some(utc.as_str()),
+            "T" => Some(t.as_str()),
+            "L" => Some(l.as_str()),
+            "SLIP" => Some(slip.as_str()),
+            _ => None,
+        };
+        fill(&self.run.runbook().messages[message].text, value)
     }
 
     pub(super) fn send_message(&mut self, message: usize) -> Vec<Effect> {
@@ -384,66 +516,103 @@ impl App {
     fn ask_role(&mut self) -> Vec<Effect> {
         let roles = self.run.runbook().roles.iter();
         let items = roles
-            .map(|role| MenuItem {
-                key: None,
-                label: format!("{} ({})", role.title, role.id),
-                detail: self.run.operator_of(&role.id).unwrap_or("nobody yet").to_owned(),
-                choice: MenuChoice::TakeRole(role.id.clone()),
+            .map(|role| {
+                let label = format!("{} ({})", role.title, role.id);
+                let who = self
+                    .run
+                    .operator_of(&role.id)
+                    .unwrap_or("nobody yet")
+                    .to_owned();
+                MenuItem::plain(label, who, MenuChoice::TakeRole(role.id.clone()))
             })
             .collect();
         let text = "who plays it is asked next".to_owned();
-        self.open_overlay(OverlayKind::Menu(Menu { title: "Take a role".to_owned(), text, items, cursor: 0 }));
+        self.open_overlay(OverlayKind::Menu(Menu {
+            title: "Take a role".to_owned(),
+            text,
+            items,
+            cursor: 0,
+        }));
         Vec::new()
     }
 
     fn ask_applicability(&mut self, step: StepIndex) {
         let definition = self.run.runbook().step(step);
         let condition = definition.condition.clone().unwrap_or_default();
-        let item = |key, label: &str, detail: &str, choice| MenuItem {
-            key: Some(key),
-            label: label.to_owned(),
-            detail: detail.to_owned(),
-            choice,
-        };
         let items = vec![
-            item('y', "it applies", "the step opens", MenuChoice::Applies(step)),
-            item('n', "it doesn't", "asks why; appears in the report", MenuChoice::AppliesNot(step)),
+            MenuItem::keyed(
+                'y',
+                "it applies",
+                "the step opens",
+                MenuChoice::Applies(step),
+            ),
+            MenuItem::keyed(
+                'n',
+                "it doesn't",
+                "asks why; appears in the report",
+                MenuChoice::AppliesNot(step),
+            ),
         ];
         let title = format!("{}: does this apply?", definition.title);
-        self.open_overlay(OverlayKind::Menu(Menu { title, text: format!("if {condition}"), items, cursor: 0 }));
+        self.open_overlay(OverlayKind::Menu(Menu {
+            title,
+            text: format!("if {condition}"),
+            items,
+            cursor: 0,
+        }));
     }
 
     pub(super) fn ask_option(&mut self, at: SectionIndex) {
-        let Some(choice) = self.run.runbook().section(at).choice.clone() else { return };
+        let Some(choice) = self.run.runbook().section(at).choice.clone() else {
+            return;
+        };
         let options = choice.options.iter().enumerate();
         let items = options
-            .map(|(position, option)| MenuItem {
-                key: None,
-                label: option.title.clone(),
-                detail: format!("{} steps", option.steps.len()),
-                choice: MenuChoice::TakeOption(at, position),
+            .map(|(position, option)| {
+                let detail = format!("{} steps", option.steps.len());
+                MenuItem::plain(
+                    option.title.clone(),
+                    detail,
+                    MenuChoice::TakeOption(at, position),
+                )
             })
             .collect();
         let text = "only the chosen option's steps exist in this run".to_owned();
         let title = format!("Choose: {}", choice.name);
-        self.open_overlay(OverlayKind::Menu(Menu { title, text, items, cursor: 0 }));
+        self.open_overlay(OverlayKind::Menu(Menu {
+            title,
+            text,
+            items,
+            cursor: 0,
+        }));
     }
 
     fn ask_lost(&mut self, step: StepIndex) {
         let definition = self.run.runbook().step(step);
-        let item = |key, label: &str, detail: &str, choice| MenuItem {
-            key: Some(key),
-            label: label.to_owned(),
-            detail: detail.to_owned(),
-            choice,
-        };
         let items = vec![
-            item('d', "it is done", "you looked, and it did its work; asks how you know", MenuChoice::LostIsDone(step)),
-            item('n', "it is not done", "the step opens again; nothing is re-run", MenuChoice::LostIsNotDone(step)),
+            MenuItem::keyed(
+                'd',
+                "it is done",
+                "you looked, and it did its work; asks how you know",
+                MenuChoice::LostIsDone(step),
+            ),
+            MenuItem::keyed(
+                'n',
+                "it is not done",
+                "the step opens again; nothing is re-run",
+                MenuChoice::LostIsNotDone(step),
+            ),
         ];
         let title = format!("{}: what do you know of it?", definition.title);
-        let text = "its exit code doesn't say that it did its work: look at the system, then answer".to_owned();
-        self.open_overlay(OverlayKind::Menu(Menu { title, text, items, cursor: 0 }));
+        let text =
+            "its exit code doesn't say that it did its work: look at the system, then answer"
+                .to_owned();
+        self.open_overlay(OverlayKind::Menu(Menu {
+            title,
+            text,
+            items,
+            cursor: 0,
+        }));
     }
 
     fn ask_close(&mut self) -> Vec<Effect> {
@@ -452,8 +621,14 @@ impl App {
         }
         let owed = self.owed();
         if let Some(first) = owed.first() {
-            let more = if owed.len() > 1 { format!(" and {} more", owed.len() - 1) } else { String::new() };
-            return self.refuse(&format!("still owed: {first}{more}. Answer or waive, or scrub the run"));
+            let more = if owed.len() > 1 {
+                format!(" and {} more", owed.len() - 1)
+            } else {
+                String::new()
+            };
+            return self.refuse(&format!(
+                "still owed: {first}{more}. Answer or waive, or scrub the run"
+            ));
         }
         let hint = "ends the run for good; the journal stays".to_owned();
         self.prompt(Purpose::CloseRun, "Close this run: remark", hint, "");
@@ -466,9 +641,16 @@ impl App {
         if self.run.is_rolling_back() {
             owed.push("the rollback isn't verified".to_owned());
         }
-        owed.extend(self.run.running_attempts().map(|attempt| format!("attempt {} runs", attempt.number)));
+        owed.extend(
+            self.run
+                .running_attempts()
+                .map(|attempt| format!("attempt {} runs", attempt.number)),
+        );
         let triggers = self.run.pending_triggers();
-        owed.extend(triggers.map(|at| format!("a decision about {}", self.run.runbook().triggers[at].title)));
+        owed.extend(
+            triggers
+                .map(|at| format!("a decision about {}", self.run.runbook().triggers[at].title)),
+        );
         if self.run.rollback.is_none() {
             let steps = self.run.forward_steps().filter(|&step| {
                 let definition = self.run.runbook().step(step);
@@ -483,28 +665,47 @@ impl App {
     }
 
     pub(super) fn close_run(&mut self, ending: Ending, reason: &str) -> Vec<Effect> {
-        self.record(Event::RunClosed { ending, reason: reason.to_owned() })
+        self.record(Event::RunClosed {
+            ending,
+            reason: reason.to_owned(),
+        })
     }
 
     /// The steps that a recycle opens again.
     pub(super) fn recycle(&mut self, reason: &str) -> Vec<Effect> {
-        let marked = self.run.forward_steps().filter(|&step| self.run.runbook().step(step).recheck);
+        let marked = self
+            .run
+            .forward_steps()
+            .filter(|&step| self.run.runbook().step(step).recheck);
         let steps = marked
             .filter(|&step| self.run.status(step) != Status::Todo)
             .map(|step| self.run.runbook().step(step).id.clone())
             .collect();
-        self.record(Event::Recycled { steps, reason: reason.to_owned() })
+        self.record(Event::Recycled {
+            steps,
+            reason: reason.to_owned(),
+        })
     }
 
     pub(super) fn prompt(&mut self, purpose: Purpose, title: &str, hint: String, prefill: &str) {
         let input = TextInput::new(prefill.to_owned());
-        let prompt = super::view::Prompt { purpose, title: title.to_owned(), hint, input, error: None };
+        let prompt = super::view::Prompt {
+            purpose,
+            title: title.to_owned(),
+            hint,
+            input,
+            error: None,
+        };
         self.open_overlay(OverlayKind::Prompt(prompt));
     }
 }
 
 fn bracketed(unit: &str) -> String {
-    if unit.is_empty() { String::new() } else { format!("({unit})") }
+    if unit.is_empty() {
+        String::new()
+    } else {
+        format!("({unit})")
+    }
 }
 
 /// A number without needless digits, for prefilling.
@@ -514,10 +715,15 @@ fn trimmed(value: f64) -> String {
 }
 
 /// The number at the start of what was typed, so that `22 min` and `4.5%` can be compared.
+///
+/// A comma right after a digit is no number at all: read up to it, `0,9` would be 0 and `1,200` would be 1, and
+/// both could slip below a limit that they break.
 fn leading_number(typed: &str) -> Option<f64> {
     let typed = typed.trim();
     let end = typed
-        .find(|character: char| !(character.is_ascii_digit() || matches!(character, '.' | '-' | '+')))
+        .find(|character: char| {
+            !(character.is_ascii_digit() || matches!(character, '.' | ',' | '-' | '+'))
+        })
         .unwrap_or(typed.len());
     typed[..end].parse().ok()
 }

@@ -288,6 +288,28 @@ pub struct MenuItem {
     pub choice: MenuChoice,
 }
 
+impl MenuItem {
+    /// A choice with a key of its own.
+    pub fn keyed(key: char, label: &str, detail: &str, choice: MenuChoice) -> Self {
+        Self {
+            key: Some(key),
+            label: label.to_owned(),
+            detail: detail.to_owned(),
+            choice,
+        }
+    }
+
+    /// A choice that is reached with the cursor only.
+    pub fn plain(label: String, detail: String, choice: MenuChoice) -> Self {
+        Self {
+            key: None,
+            label,
+            detail,
+            choice,
+        }
+    }
+}
+
 /// What picking a menu item does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MenuChoice {

@@ -1,8 +1,8 @@
 //! Expectations: the one small grammar in which a runbook says what an answer has to be.
 //!
-//! They are parsed once, at load, into a [`Test`] with its regular expressions and jq paths compiled, so that a
-//! mistake is found in review and judging a thousand checks a second costs little. The grammar is in [`grammar`],
-//! what holds and what doesn't in [`judging`].
+//! They are parsed once, at load, into a `Test` with its regular expressions and jq paths compiled, so that a
+//! mistake is found in review and judging a thousand checks a second costs little. The grammar is in `grammar`,
+//! what holds and what doesn't in `judging`.
 
 pub(in crate::check) mod cursor;
 mod grammar;

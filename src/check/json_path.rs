@@ -233,6 +233,18 @@ pub fn json_number(body: &[u8], path: &JsonPath) -> Result<f64, Blind> {
     }
 }
 
+/// [`json_number`] for a path that is known only as text, because a run put its variables into it.
+///
+/// # Errors
+/// As [`json_number`], and [`Reason::Parse`] when `path` isn't one.
+pub fn number(body: &str, path: &str) -> Result<f64, Blind> {
+    let path = JsonPath::parse(path).map_err(|error| Blind {
+        reason: Reason::Parse,
+        detail: quote(&error.message),
+    })?;
+    json_number(body.as_bytes(), &path)
+}
+
 fn compile(text: &str, with_library: bool) -> Result<Filter<JustLut<Val>>, SyntaxError> {
     let definitions = with_library.then(library).into_iter().flatten();
     let arena = Arena::default();
@@ -424,6 +436,8 @@ mod tests {
         assert_eq!(reason(r#"{"a":"1"}"#, ".a"), Reason::Parse);
         assert_eq!(reason("{", ".a"), Reason::Parse);
         assert_eq!(reason("0", "nan"), Reason::Nan);
+        assert_eq!(super::number("{\"a\":1}", ".a"), Ok(1.0));
+        assert_eq!(super::number("{}", ".[").unwrap_err().reason, Reason::Parse);
     }
 
     #[test]

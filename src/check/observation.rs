@@ -109,12 +109,20 @@ impl fmt::Debug for Facts {
             Self::Refused => f.write_str("Refused"),
             Self::Connected { banner } => write!(f, "Connected({} bytes)", banner.len()),
             Self::Http { status, body, .. } => write!(f, "Http({status}, {} bytes)", body.len()),
-            Self::Tls { version, expires_in, .. } => write!(f, "Tls({version}, {expires_in} s left)"),
+            Self::Tls {
+                version,
+                expires_in,
+                ..
+            } => write!(f, "Tls({version}, {expires_in} s left)"),
             Self::Dns { values } => write!(f, "Dns({} values)", values.len()),
-            Self::Env { value } => write!(f, "Env({})", if value.is_some() { "set" } else { "unset" }),
+            Self::Env { value } => {
+                write!(f, "Env({})", if value.is_some() { "set" } else { "unset" })
+            }
             Self::File(Some(file)) => write!(f, "File({} bytes)", file.size),
             Self::File(None) => f.write_str("File(missing)"),
-            Self::Command { exit, stdout, .. } => write!(f, "Command({exit:?}, {} bytes)", stdout.len()),
+            Self::Command { exit, stdout, .. } => {
+                write!(f, "Command({exit:?}, {} bytes)", stdout.len())
+            }
             Self::Alerts { firing } => write!(f, "Alerts({})", firing.len()),
             Self::Health { status } => write!(f, "Health({status})"),
         }

@@ -42,7 +42,10 @@ impl Run {
     /// The attempt with this number.
     pub fn attempt(&self, number: u64) -> Option<&Attempt> {
         // Numbers are given out in order, but a journal of a later version may leave some out.
-        self.attempts.iter().rev().find(|attempt| attempt.number == number)
+        self.attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.number == number)
     }
 
     /// The number the next attempt gets.
@@ -57,12 +60,21 @@ impl Run {
 
     /// The latest attempt of a step.
     pub fn latest_attempt(&self, step: StepIndex) -> Option<&Attempt> {
-        self.attempts.iter().rev().find(|attempt| attempt.step == Some(step))
+        self.attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.step == Some(step))
     }
 
     pub(super) fn apply_attempt(&mut self, entry: &Entry) {
         match &entry.event {
-            Event::AttemptStarted { attempt, step, direction, command, .. } => {
+            Event::AttemptStarted {
+                attempt,
+                step,
+                direction,
+                command,
+                ..
+            } => {
                 self.apply_started(entry, *attempt, step.as_ref(), *direction, command);
             }
             Event::AttemptInterrupted { attempt } => {
@@ -70,8 +82,15 @@ impl Run {
                     attempt.interrupted = true;
                 }
             }
-            Event::AttemptEnded { attempt, outcome, took_ms, last_line } => {
-                let Some(ended) = self.attempt_mut(*attempt) else { return };
+            Event::AttemptEnded {
+                attempt,
+                outcome,
+                took_ms,
+                last_line,
+            } => {
+                let Some(ended) = self.attempt_mut(*attempt) else {
+                    return;
+                };
                 ended.outcome = Some(outcome.clone());
                 ended.took_ms = *took_ms;
                 ended.last_line.clone_from(last_line);
@@ -111,6 +130,9 @@ impl Run {
     }
 
     fn attempt_mut(&mut self, number: u64) -> Option<&mut Attempt> {
-        self.attempts.iter_mut().rev().find(|attempt| attempt.number == number)
+        self.attempts
+            .iter_mut()
+            .rev()
+            .find(|attempt| attempt.number == number)
     }
 }

@@ -64,7 +64,10 @@ impl Run {
     /// Steps of the way forward as this run has them (no rollback, no option that wasn't taken).
     pub fn forward_steps(&self) -> impl Iterator<Item = StepIndex> + '_ {
         self.runbook().step_indices().filter(|&index| {
-            matches!(self.runbook().step(index).home, Home::Section(_) | Home::Option(..)) && self.is_present(index)
+            matches!(
+                self.runbook().step(index).home,
+                Home::Section(_) | Home::Option(..)
+            ) && self.is_present(index)
         })
     }
 
@@ -96,7 +99,10 @@ impl Run {
     /// How many present steps stand like this.
     pub fn count_status(&self, status: Status) -> usize {
         let rollback = self.rollback_steps();
-        self.forward_steps().chain(rollback).filter(|&step| self.status(step) == status).count()
+        self.forward_steps()
+            .chain(rollback)
+            .filter(|&step| self.status(step) == status)
+            .count()
     }
 
     /// The section a step belongs to, if it is on the way forward.
@@ -109,14 +115,20 @@ impl Run {
 
     /// The first open step of the way forward.
     pub fn next_step(&self) -> Option<StepIndex> {
-        self.forward_steps().find(|&step| !self.is_settled(step) && !self.runbook().step(step).is_group())
+        self.forward_steps()
+            .find(|&step| !self.is_settled(step) && !self.runbook().step(step).is_group())
     }
 
     /// All steps, substeps included, of the rollback that is being walked.
     pub fn rollback_steps(&self) -> Vec<StepIndex> {
-        let Some(state) = &self.rollback else { return Vec::new() };
+        let Some(state) = &self.rollback else {
+            return Vec::new();
+        };
         let home = Home::Rollback(state.rollback);
-        self.runbook().step_indices().filter(|&step| self.runbook().step(step).home == home).collect()
+        self.runbook()
+            .step_indices()
+            .filter(|&step| self.runbook().step(step).home == home)
+            .collect()
     }
 
     /// The only step that takes input where order matters: the first that is neither settled nor passed over.
@@ -126,8 +138,12 @@ impl Run {
         if self.order_of(home) != Order::ReadDo {
             return None;
         }
-        let members = self.runbook().step_indices().filter(|&step| self.runbook().step(step).home == home);
-        let mut open = members.filter(|&step| !self.is_settled(step) && !self.runbook().step(step).is_group());
+        let members = self
+            .runbook()
+            .step_indices()
+            .filter(|&step| self.runbook().step(step).home == home);
+        let mut open =
+            members.filter(|&step| !self.is_settled(step) && !self.runbook().step(step).is_group());
         open.find(|&step| !self.state(step).skipped)
     }
 
@@ -143,16 +159,25 @@ impl Run {
     /// The stage the run is in: launch begins with the first launch step that is acted on, or when T passes zero with
     /// every gate open; post-launch when the last launch step is settled.
     pub fn stage(&self, now: Timestamp) -> Stage {
-        let mut launch = self.forward_steps().filter(|&step| self.stage_of(step) == Some(Stage::Launch)).peekable();
+        let mut launch = self
+            .forward_steps()
+            .filter(|&step| self.stage_of(step) == Some(Stage::Launch))
+            .peekable();
         let has_launch_steps = launch.peek().is_some();
         let (mut begun, mut settled) = (false, true);
         for step in launch {
             begun |= self.status(step) != Status::Todo;
             settled &= self.is_settled(step);
         }
-        let gates_open = self.next_gate().is_none_or(|at| self.runbook().phases[at.phase].stage != Stage::PreLaunch);
+        let gates_open = self
+            .next_gate()
+            .is_none_or(|at| self.runbook().phases[at.phase].stage != Stage::PreLaunch);
         let past_zero = !self.clock.t(now).is_negative();
-        match (has_launch_steps, settled, begun || (past_zero && gates_open)) {
+        match (
+            has_launch_steps,
+            settled,
+            begun || (past_zero && gates_open),
+        ) {
             (true, true, _) | (false, _, true) => Stage::PostLaunch,
             (true, false, true) => Stage::Launch,
             (_, _, false) => Stage::PreLaunch,
@@ -177,7 +202,8 @@ impl Run {
     }
 
     fn stage_of(&self, step: StepIndex) -> Option<Stage> {
-        self.section_of(step).map(|at| self.runbook().phases[at.phase].stage)
+        self.section_of(step)
+            .map(|at| self.runbook().phases[at.phase].stage)
     }
 
     fn count(&self, wanted: impl Fn(StepIndex) -> bool) -> Count {

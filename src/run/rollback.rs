@@ -42,7 +42,13 @@ pub enum RollbackStage {
 
 impl RollbackState {
     pub(super) fn started(rollback: usize, entry: &Entry, typed: &str) -> Self {
-        Self { rollback, started: entry.at, by: entry.by.clone(), typed: typed.to_owned(), closed: None }
+        Self {
+            rollback,
+            started: entry.at,
+            by: entry.by.clone(),
+            typed: typed.to_owned(),
+            closed: None,
+        }
     }
 
     /// Time since the decision; stops when the rollback is closed.
@@ -60,17 +66,25 @@ impl Run {
             return Some(RollbackStage::Closed { verified });
         }
         let steps = &self.runbook().rollbacks[state.rollback].steps;
-        let done = steps.iter().filter(|&&step| self.status(step).is_resolved()).count();
+        let done = steps
+            .iter()
+            .filter(|&&step| self.status(step).is_resolved())
+            .count();
         Some(if done == steps.len() {
             RollbackStage::Verify
         } else {
-            RollbackStage::Steps { done, total: steps.len() }
+            RollbackStage::Steps {
+                done,
+                total: steps.len(),
+            }
         })
     }
 
     /// Whether a rollback was started and isn't closed.
     pub fn is_rolling_back(&self) -> bool {
-        self.rollback.as_ref().is_some_and(|state| state.closed.is_none())
+        self.rollback
+            .as_ref()
+            .is_some_and(|state| state.closed.is_none())
     }
 
     /// Positions of the rollbacks that can be taken in this run: those of an option only when it was taken.
@@ -85,7 +99,12 @@ impl Run {
             .collect();
         let rollbacks = self.runbook().rollbacks.iter().enumerate();
         rollbacks
-            .filter(|(_, rollback)| rollback.option.as_deref().is_none_or(|option| taken.contains(&option)))
+            .filter(|(_, rollback)| {
+                rollback
+                    .option
+                    .as_deref()
+                    .is_none_or(|option| taken.contains(&option))
+            })
             .map(|(index, _)| index)
             .collect()
     }
@@ -94,7 +113,9 @@ impl Run {
     /// say so.
     pub fn rollback_estimate(&self, rollback: usize) -> Option<std::time::Duration> {
         let steps = &self.runbook().rollbacks[rollback].steps;
-        let commands = steps.iter().filter_map(|&step: &StepIndex| self.runbook().step(step).command.as_ref());
+        let commands = steps
+            .iter()
+            .filter_map(|&step: &StepIndex| self.runbook().step(step).command.as_ref());
         let mut times = commands.map(|command| command.takes).peekable();
         times.peek()?;
         times.sum()
@@ -102,7 +123,11 @@ impl Run {
 
     pub(super) fn close_rollback(&mut self, rollback: &str, at: Timestamp, verified: bool) {
         let index = self.runbook().find_rollback(rollback);
-        if let Some(state) = self.rollback.as_mut().filter(|state| Some(state.rollback) == index) {
+        if let Some(state) = self
+            .rollback
+            .as_mut()
+            .filter(|state| Some(state.rollback) == index)
+        {
             state.closed = Some((at, verified));
         }
     }

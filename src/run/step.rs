@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Run;
 use crate::journal::{Basis, Direction, Entry, Event, Evidence, Outcome};
-use crate::runbook::{Step, StepId, StepIndex};
+use crate::runbook::{Home, Step, StepId, StepIndex};
 
 /// Where a step stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -101,7 +101,9 @@ impl Run {
         for &child in &definition.children {
             match self.status(child) {
                 Status::Failed => return Status::Failed,
-                status @ (Status::Unknown | Status::Running | Status::Todo) if rank(status) > rank(worst) => {
+                status @ (Status::Unknown | Status::Running | Status::Todo)
+                    if rank(status) > rank(worst) =>
+                {
                     worst = status;
                 }
                 _ => {}
@@ -119,15 +121,27 @@ impl Run {
         if self.state(step).basis.is_some() || !definition.is_group() {
             return self.state(step).basis;
         }
-        let children = definition.children.iter();
-        let verified = children.filter(|&&child| self.status(child) == Status::Done);
-        let all_verified = verified.fold(true, |all, &child| all && self.basis(child) == Some(Basis::Verified));
-        Some(if all_verified { Basis::Verified } else { Basis::Attested })
+        let mut done = definition
+            .children
+            .iter()
+            .filter(|&&child| self.status(child) == Status::Done);
+        let all_verified = done.all(|&child| self.basis(child) == Some(Basis::Verified));
+        Some(if all_verified {
+            Basis::Verified
+        } else {
+            Basis::Attested
+        })
     }
 
     pub(super) fn apply_step(&mut self, entry: &Arc<Entry>) {
         match &entry.event {
-            Event::StepDone { step, basis, value, signed, evidence } => self.change(entry, step, |state| {
+            Event::StepDone {
+                step,
+                basis,
+                value,
+                signed,
+                evidence,
+            } => self.change(entry, step, |state| {
                 state.status = Status::Done;
                 state.basis = Some(*basis);
                 state.value.clone_from(value);
@@ -151,13 +165,23 @@ impl Run {
                 state.skipped = true;
                 state.reason = Some(reason.clone());
             }),
-            Event::ApplicabilityAnswered { step, applies, reason } => self.change(entry, step, |state| {
+            Event::ApplicabilityAnswered {
+                step,
+                applies,
+                reason,
+            } => self.change(entry, step, |state| {
                 state.applies = Some(*applies);
-                state.status = if *applies { Status::Todo } else { Status::NotApplicable };
+                state.status = if *applies {
+                    Status::Todo
+                } else {
+                    Status::NotApplicable
+                };
                 state.basis = None;
                 state.reason.clone_from(reason);
             }),
-            Event::StepReopened { step, reason } => self.change(entry, step, |state| state.reopen(reason)),
+            Event::StepReopened { step, reason } => {
+                self.change(entry, step, |state| state.reopen(reason))
+            }
             Event::Recycled { steps, reason } => {
                 for step in steps {
                     self.change(entry, step, |state| state.reopen(reason));
@@ -169,7 +193,13 @@ impl Run {
     }
 
     /// An attempt's end speaks for its step.
-    pub(super) fn settle_step(&mut self, entry: &Entry, step: StepIndex, direction: Direction, outcome: &Outcome) {
+    pub(super) fn settle_step(
+        &mut self,
+        entry: &Entry,
+        step: StepIndex,
+        direction: Direction,
+        outcome: &Outcome,
+    ) {
         let attempt = self.steps[step.0].attempt;
         let state = &mut self.steps[step.0];
         state.by = Some(entry.by.clone());
@@ -180,13 +210,18 @@ impl Run {
                 state.basis = Some(Basis::Verified);
                 state.skipped = false;
                 state.evidence = Some(Evidence {
-                    source: attempt.map_or_else(|| "command".to_owned(), |number| format!("attempt {number}")),
+                    source: attempt.map_or_else(
+                        || "command".to_owned(),
+                        |number| format!("attempt {number}"),
+                    ),
                     observed: "exit 0".to_owned(),
                     at: entry.at,
                 });
                 Status::Done
             }
-            (Direction::Undo, Outcome::Exited { code: 0 }) | (_, Outcome::NotStarted { .. }) => Status::Todo,
+            (Direction::Undo, Outcome::Exited { code: 0 }) | (_, Outcome::NotStarted { .. }) => {
+                Status::Todo
+            }
             (_, Outcome::Exited { .. } | Outcome::Signalled { .. }) => Status::Failed,
             (_, Outcome::Stopped | Outcome::Unknown { .. }) => Status::Unknown,
         };
@@ -199,6 +234,15 @@ impl Run {
         state.attempt = Some(attempt);
         state.by = Some(entry.by.clone());
         state.at = Some(entry.at);
+    }
+
+    /// Going back a second time walks the same steps again.
+    pub(super) fn reopen_rollback(&mut self, rollback: usize) {
+        let runbook = Arc::clone(self.runbook());
+        let members = runbook
+            .step_indices()
+            .filter(|&step| runbook.step(step).home == Home::Rollback(rollback));
+        members.for_each(|step| self.steps[step.0].reopen(""));
     }
 
     fn change(&mut self, entry: &Entry, id: &StepId, change: impl FnOnce(&mut StepState)) {

@@ -28,14 +28,20 @@ pub struct TriggerState {
 impl TriggerState {
     /// Fired, and nobody has decided yet.
     pub fn is_pending(&self) -> bool {
-        self.fired.as_ref().is_some_and(|fired| fired.decision.is_none())
+        self.fired
+            .as_ref()
+            .is_some_and(|fired| fired.decision.is_none())
     }
 }
 
 impl Run {
     /// Positions of the triggers that wait for a decision, in the runbook's order.
     pub fn pending_triggers(&self) -> impl Iterator<Item = usize> + '_ {
-        self.triggers.iter().enumerate().filter(|(_, state)| state.is_pending()).map(|(index, _)| index)
+        self.triggers
+            .iter()
+            .enumerate()
+            .filter(|(_, state)| state.is_pending())
+            .map(|(index, _)| index)
     }
 
     /// When a decision about a fired trigger is due.
@@ -50,7 +56,12 @@ impl Run {
             Event::TriggerFired { trigger, because } => {
                 if let Some(index) = self.runbook().find_trigger(trigger) {
                     let because = because.clone();
-                    self.triggers[index].fired = Some(Fired { at: entry.at, because, decision: None, overdue: false });
+                    self.triggers[index].fired = Some(Fired {
+                        at: entry.at,
+                        because,
+                        decision: None,
+                        overdue: false,
+                    });
                 }
             }
             Event::DecisionOverdue { trigger } => {
@@ -58,7 +69,9 @@ impl Run {
                     fired.overdue = true;
                 }
             }
-            Event::Decided { triggers, decision, .. } => {
+            Event::Decided {
+                triggers, decision, ..
+            } => {
                 self.decision = Some((*decision, entry.at));
                 for trigger in triggers {
                     if let Some(fired) = self.fired_mut(trigger) {
@@ -68,11 +81,16 @@ impl Run {
             }
             Event::RollbackStarted { rollback, typed } => {
                 if let Some(index) = self.runbook().find_rollback(rollback) {
+                    self.reopen_rollback(index);
                     self.rollback = Some(RollbackState::started(index, entry, typed));
                 }
             }
-            Event::RollbackVerified { rollback, .. } => self.close_rollback(rollback, entry.at, true),
-            Event::RollbackAttested { rollback, .. } => self.close_rollback(rollback, entry.at, false),
+            Event::RollbackVerified { rollback, .. } => {
+                self.close_rollback(rollback, entry.at, true)
+            }
+            Event::RollbackAttested { rollback, .. } => {
+                self.close_rollback(rollback, entry.at, false)
+            }
             _ => {}
         }
     }

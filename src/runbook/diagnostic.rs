@@ -161,7 +161,11 @@ fn picture(character: char) -> char {
 
 /// Draws diagnostics the way rustc does.
 pub fn render(diagnostics: &[Diagnostic], file_name: &str, text: &str, color: bool) -> String {
-    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     let file_name = visible(file_name);
     let mut output = String::new();
     for diagnostic in diagnostics {

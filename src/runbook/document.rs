@@ -3,7 +3,7 @@
 //! These types are the one place that says which keys there are: serde reads files with them, and the JSON
 //! Schema that editors and the search for misshapen values use is generated from them, so neither can drift.
 //! Almost everything is optional here, even what is required: a missing key is one mistake among many to be
-//! reported by [`lower`](super::lower), not the end of reading. Doc comments are what an author sees in an editor.
+//! reported by `lower`, not the end of reading. Doc comments are what an author sees in an editor.
 
 use std::fmt;
 use std::marker::PhantomData;

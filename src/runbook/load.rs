@@ -2,7 +2,7 @@
 //!
 //! A sound file takes the short way: parse, deserialise, validate. Only when serde refuses it, the file is
 //! parsed again and walked against the schema, which is slower and finds every misshapen value instead of the
-//! first (see [`shape`](super::shape)). Limits come before everything that could take long or recurse.
+//! first (see `shape`). Limits come before everything that could take long or recurse.
 
 use std::ops::Range;
 
@@ -189,7 +189,11 @@ fn syntax_errors(errors: &[toml::de::Error], text: &str) -> Vec<Diagnostic> {
         .collect();
     found.sort_by_key(|diagnostic| diagnostic.span.start);
     let mut lines = Lines::of(text);
-    found.dedup_by_key(|diagnostic| lines.number(diagnostic.span.start));
+    let mut last = None;
+    found.retain(|diagnostic| {
+        let line = lines.number(diagnostic.span.start);
+        last.replace(line) != Some(line)
+    });
     found
 }
 

@@ -28,7 +28,10 @@ impl Recorder {
             for (by, event) in incoming {
                 let answer = match journal.append(Timestamp::now(), &by, event) {
                     Ok(entry) => Msg::Recorded(entry),
-                    Err(error) => Msg::RecordFailed { fatal: !error.can_retry(), message: error.to_string() },
+                    Err(error) => Msg::RecordFailed {
+                        fatal: !error.can_retry(),
+                        message: error.to_string(),
+                    },
                 };
                 if answers.send(answer).is_err() {
                     // The session is over; what is still queued was asked for after its end.
@@ -36,7 +39,11 @@ impl Recorder {
                 }
             }
         });
-        Self { requests: Some(requests), thread: Some(thread), dir }
+        Self {
+            requests: Some(requests),
+            thread: Some(thread),
+            dir,
+        }
     }
 
     /// The run's directory.

@@ -35,7 +35,7 @@ use thiserror::Error;
 use crate::journal::codec::{self, Chain, Damage, EncodeError, Ending, Header, HeaderError};
 use crate::journal::{Entry, Event};
 
-pub use append::{AppendError, Journal};
+pub use append::{AppendError, Journal, write_elsewhere};
 pub use list::{Ends, Listed};
 pub use lock::this_process;
 pub use name::run_name;
@@ -287,41 +287,26 @@ impl Store {
         let dir = self.existing_dir(run)?;
         let lock = RunLock::take(&dir, run)?;
         let Loaded { reading, bytes } = self.load(run)?;
+        refuse_damage(&reading)?;
+        let runbook = reading.runbook()?;
         let mut file = DiskFile::open(&read::journal_path(&dir))?;
         let mut notices = notices_of(&reading);
         let mut len = reading.valid_len as u64;
-        match &reading.ending {
-            Ending::Clean => {}
-            Ending::MissingNewline => {
-                file.finish_line()?;
-                len += 1;
-                notices.push(
-                    "The last entry's line end was missing and has been added; the entry is good."
-                        .to_owned(),
-                );
-            }
-            Ending::TornTail { .. } => notices.push(set_tail_aside(
+        if reading.ending == Ending::MissingNewline {
+            file.finish_line()?;
+            len += 1;
+            notices.push(
+                "The last entry's line end was missing and has been added; the entry is good."
+                    .to_owned(),
+            );
+        } else if bytes.len() > reading.valid_len {
+            notices.push(set_tail_aside(
                 &dir,
                 &mut file,
                 &bytes[reading.valid_len..],
                 len,
-            )?),
-            Ending::BadLastLine(damage) => {
-                return Err(StoreError::BadLastLine {
-                    run: run.to_owned(),
-                    path: read::journal_path(&dir),
-                    damage: damage.clone(),
-                });
-            }
-            Ending::Damaged(damage) => {
-                return Err(StoreError::Damaged {
-                    run: run.to_owned(),
-                    path: read::journal_path(&dir),
-                    damage: damage.clone(),
-                });
-            }
+            )?);
         }
-        let runbook = reading.runbook()?;
         Ok(Opened {
             journal: Journal::new(
                 Box::new(file),
@@ -485,7 +470,18 @@ impl Draft<'_> {
             },
             _ => failed("create", &self.dir)(source),
         })?;
-        private::sync_dir(self.dir.parent().unwrap_or(&self.dir))
+        private::sync_dir(private::parent_of(&self.dir))
+    }
+}
+
+/// Lets only journals pass whose state a crash explains.
+fn refuse_damage(reading: &Reading) -> Result<(), StoreError> {
+    let run = reading.run.clone();
+    let path = read::journal_path(&reading.dir);
+    match reading.ending.clone() {
+        Ending::Clean | Ending::MissingNewline | Ending::TornTail { .. } => Ok(()),
+        Ending::BadLastLine(damage) => Err(StoreError::BadLastLine { run, path, damage }),
+        Ending::Damaged(damage) => Err(StoreError::Damaged { run, path, damage }),
     }
 }
 
@@ -520,3 +516,6 @@ fn notices_of(reading: &Reading) -> Vec<String> {
          to see the run as it is."
     )]
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ use std::thread::{self, ThreadId};
 
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{
-    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event, KeyEventKind,
-    KeyModifiers, MouseEventKind,
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event,
+    KeyEventKind, KeyModifiers, MouseEventKind,
 };
 use crossterm::style::ResetColor;
 use crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
@@ -56,7 +56,8 @@ impl TerminalGuard {
         switch_on()?;
         let size = self.terminal.size()?;
         // Resizing to the present size redraws everything without asking the terminal where its cursor is.
-        self.terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))
+        self.terminal
+            .resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))
     }
 }
 
@@ -68,7 +69,13 @@ impl Drop for TerminalGuard {
 
 fn switch_on() -> io::Result<()> {
     terminal::enable_raw_mode()?;
-    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableMouseCapture, Hide)
+    execute!(
+        io::stdout(),
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        EnableMouseCapture,
+        Hide
+    )
 }
 
 /// Gives the terminal back; errors are dropped, because there is nobody left to tell on a terminal that is gone.
@@ -116,7 +123,9 @@ pub fn message(event: Event, row_at: impl Fn(u16, u16) -> Option<usize>) -> Opti
         Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::ScrollDown => Some(Msg::Wheel(3)),
             MouseEventKind::ScrollUp => Some(Msg::Wheel(-3)),
-            MouseEventKind::Down(event::MouseButton::Left) => row_at(mouse.column, mouse.row).map(Msg::Click),
+            MouseEventKind::Down(event::MouseButton::Left) => {
+                row_at(mouse.column, mouse.row).map(Msg::Click)
+            }
             _ => None,
         },
         _ => None,

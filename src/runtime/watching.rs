@@ -11,16 +11,28 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::probe::{Fetched, Prober};
 use crate::app::Msg;
+use crate::check::json_path::{JsonPath, json_number};
 use crate::check::scrape::ScrapeState;
-use crate::check::{self, Blind, MetricSource, Now};
+use crate::check::{self, Blind, MetricSource, Now, Reason};
 use crate::runbook::Runbook;
+
+/// How the number is found in what a metric's source answered.
+#[derive(Debug)]
+enum Reader {
+    Scrape(Mutex<ScrapeState>),
+    Json(JsonPath),
+    Prometheus,
+    Command,
+    /// What the runbook asks for can't be read; says why.
+    Unreadable(String),
+}
 
 /// Looks at a runbook's checks and metrics.
 #[derive(Debug)]
 pub struct Watcher {
     runbook: Arc<Runbook>,
     prober: Arc<Prober>,
-    scrapes: Vec<Option<Arc<Mutex<ScrapeState>>>>,
+    readers: Vec<Arc<Reader>>,
     answers: UnboundedSender<Msg>,
 }
 
@@ -32,14 +44,12 @@ impl Watcher {
         environment: BTreeMap<String, String>,
         answers: UnboundedSender<Msg>,
     ) -> Self {
-        let scrapes = runbook.metrics.iter().map(|metric| match &metric.source {
-            MetricSource::Scrape(scrape) => {
-                Some(Arc::new(Mutex::new(ScrapeState::new(scrape, metric.min_events))))
-            }
-            _ => None,
-        });
+        let readers = runbook
+            .metrics
+            .iter()
+            .map(|metric| Arc::new(Reader::of(&metric.source, metric.min_events)));
         Self {
-            scrapes: scrapes.collect(),
+            readers: readers.collect(),
             prober: Arc::new(Prober::new(folder, environment)),
             runbook: Arc::clone(runbook),
             answers,
@@ -48,7 +58,11 @@ impl Watcher {
 
     /// Looks at a check in a task of its own.
     pub fn look(&self, check: usize) {
-        let (runbook, prober, answers) = (Arc::clone(&self.runbook), Arc::clone(&self.prober), self.answers.clone());
+        let (runbook, prober, answers) = (
+            Arc::clone(&self.runbook),
+            Arc::clone(&self.prober),
+            self.answers.clone(),
+        );
         tokio::spawn(async move {
             let definition = &runbook.checks[check];
             let observation = prober.look(&definition.probe, definition.timeout).await;
@@ -59,33 +73,57 @@ impl Watcher {
 
     /// Samples a metric in a task of its own. `now` is when it was asked for.
     pub fn sample(&self, metric: usize, now: Now) {
-        let (runbook, prober, answers) = (Arc::clone(&self.runbook), Arc::clone(&self.prober), self.answers.clone());
-        let scrape = self.scrapes[metric].clone();
+        let (runbook, prober, answers) = (
+            Arc::clone(&self.runbook),
+            Arc::clone(&self.prober),
+            self.answers.clone(),
+        );
+        let reader = Arc::clone(&self.readers[metric]);
         tokio::spawn(async move {
             let definition = &runbook.metrics[metric];
             let fetched = prober.fetch(&definition.source, definition.timeout).await;
-            let sample = fetched.and_then(|fetched| number(&definition.source, scrape.as_deref(), now, &fetched));
+            let sample = fetched.and_then(|fetched| reader.number(now, &fetched));
             let _ = answers.send(Msg::Sampled { metric, sample });
         });
     }
 }
 
-/// The number in what a metric's source answered.
-fn number(
-    source: &MetricSource,
-    scrape: Option<&Mutex<ScrapeState>>,
-    now: Now,
-    fetched: &Fetched,
-) -> Result<f64, Blind> {
-    match (source, scrape) {
-        (MetricSource::Scrape(_), Some(scrape)) => {
-            // A poisoned lock only means that an earlier parse panicked; the next page stands on its own.
-            let mut state = scrape.lock().unwrap_or_else(PoisonError::into_inner);
-            let at = Now { monotonic: now.monotonic + fetched.took, ..now };
-            state.observe(at, &fetched.text)
+impl Reader {
+    fn of(source: &MetricSource, min_events: Option<f64>) -> Self {
+        let unreadable =
+            |error: check::expectation::SyntaxError| Self::Unreadable(error.to_string());
+        match source {
+            MetricSource::Scrape(scrape) => {
+                Self::Scrape(Mutex::new(ScrapeState::new(scrape, min_events)))
+            }
+            MetricSource::Json { path, .. } => {
+                JsonPath::parse(path).map_or_else(unreadable, Self::Json)
+            }
+            MetricSource::Prometheus { .. } => Self::Prometheus,
+            MetricSource::Command { .. } => Self::Command,
         }
-        (MetricSource::Json { path, .. }, _) => check::json_path::number(&fetched.text, path),
-        (MetricSource::Prometheus { .. }, _) => check::prometheus::decode(&fetched.text),
-        _ => check::metric::number(&fetched.text),
+    }
+
+    fn number(&self, asked: Now, fetched: &Fetched) -> Result<f64, Blind> {
+        match self {
+            Self::Scrape(state) => {
+                // A poisoned lock only means that an earlier parse panicked; the next page stands on its own.
+                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.observe(
+                    Now {
+                        monotonic: asked.monotonic + fetched.took,
+                        ..asked
+                    },
+                    &fetched.text,
+                )
+            }
+            Self::Json(path) => json_number(fetched.text.as_bytes(), path),
+            Self::Prometheus => check::prometheus::decode(&fetched.text),
+            Self::Command => check::metric::number(&fetched.text),
+            Self::Unreadable(detail) => Err(Blind {
+                reason: Reason::Parse,
+                detail: detail.clone(),
+            }),
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::check::Verdict;
 use crate::run::Status;
 use crate::run::progress::{Count, RunState};
-use crate::runbook::{Level, SectionIndex, StepIndex};
+use crate::runbook::{Level, SectionIndex, Stage, StepIndex};
 
 /// A digest of the run at one moment.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Glance {
     pub phases: Vec<Count>,
     /// Progress per section, by phase.
     pub sections: Vec<Vec<Count>>,
+    /// What most needs attention in each section, by phase: failed, unknown or running steps.
+    pub worst: Vec<Vec<Status>>,
     /// Progress over MUST steps.
     pub must: Count,
     /// How many steps, checks and metrics are wrong.
@@ -68,6 +70,11 @@ impl Glance {
                 .iter()
                 .map(|phase| vec![Count::default(); phase.sections.len()])
                 .collect(),
+            worst: runbook
+                .phases
+                .iter()
+                .map(|phase| vec![Status::Done; phase.sections.len()])
+                .collect(),
             must: Count::default(),
             failed: app.live.count(app.now, |verdict| verdict == Verdict::Fail),
             unknown: app.live.count(app.now, Verdict::is_unknown),
@@ -92,6 +99,10 @@ impl Glance {
         if let Some(at) = run.section_of(step) {
             add(&mut self.phases[at.phase], settled);
             add(&mut self.sections[at.phase][at.section], settled);
+            let worst = &mut self.worst[at.phase][at.section];
+            if attention(status) > attention(*worst) {
+                *worst = status;
+            }
         }
         if definition.must {
             add(&mut self.must, settled);
@@ -112,14 +123,46 @@ impl Glance {
         self.unknown += usize::from(status == Status::Unknown);
     }
 
+    /// Progress within the phases of a stage.
+    pub fn stage(&self, app: &App, stage: Stage) -> Count {
+        let phases = app.run.runbook().phases.iter().zip(&self.phases);
+        let counts = phases
+            .filter(|(phase, _)| phase.stage == stage)
+            .map(|(_, count)| count);
+        counts.fold(Count::default(), |sum, count| Count {
+            done: sum.done + count.done,
+            total: sum.total + count.total,
+        })
+    }
+
     /// Progress within a section.
     pub fn section(&self, at: SectionIndex) -> Count {
         self.sections[at.phase][at.section]
     }
 
+    /// The mark of a section: what most needs attention in it, else how far it is.
+    pub fn section_status(&self, at: SectionIndex) -> Status {
+        let count = self.section(at);
+        match self.worst[at.phase][at.section] {
+            worst @ (Status::Failed | Status::Unknown | Status::Running) => worst,
+            _ if count.done == count.total => Status::Done,
+            _ if count.done > 0 => Status::Running,
+            _ => Status::Todo,
+        }
+    }
+
     /// Whether a section stands behind a gate that hasn't passed.
     pub fn is_behind_gate(&self, at: SectionIndex) -> bool {
         self.next_gate.is_some_and(|gate| gate < at)
+    }
+}
+
+fn attention(status: Status) -> u8 {
+    match status {
+        Status::Failed => 3,
+        Status::Unknown => 2,
+        Status::Running => 1,
+        _ => 0,
     }
 }
 
@@ -153,11 +196,17 @@ pub fn decide_by(app: &App, way_back: Option<WayBack>) -> Option<Timestamp> {
     window_closes(app)?.checked_sub(time).ok()
 }
 
-/// The procedure time at which a gate's planned hold begins, when the plan says so: that of the phase behind it.
+/// The procedure time at which a gate's planned hold begins: that of the phase behind it, at the latest zero. `None` for
+/// gates after the launch, which stop no clock.
 pub fn hold_begins(app: &App, gate: SectionIndex) -> Option<SignedDuration> {
     let phases = &app.run.runbook().phases;
-    let is_last = gate.section + 1 == phases[gate.phase].sections.len();
-    phases.get(gate.phase + 1).filter(|_| is_last)?.at
+    let is_before_launch = phases[gate.phase].stage == Stage::PreLaunch;
+    is_before_launch.then(|| {
+        phases
+            .get(gate.phase + 1)
+            .and_then(|phase| phase.at)
+            .unwrap_or(SignedDuration::ZERO)
+    })
 }
 
 /// How long it is until T reads this, `None` when it has.

@@ -106,6 +106,21 @@ impl<'a> Pen<'a> {
         self
     }
 
+    /// Takes a column of so many cells off the line's right end and writes a text into it, one cell away from what is
+    /// to its left. The column is taken even when the text is empty, so that lines stay aligned.
+    pub fn right_column(&mut self, text: &str, cells: usize, style: Style) -> &mut Self {
+        if cells >= self.room() {
+            return self;
+        }
+        let (x, end) = (self.x, self.end);
+        self.x = end - u16::try_from(cells).unwrap_or(0).min(end);
+        let column = self.x;
+        self.put(text, style);
+        self.x = x;
+        self.end = column.saturating_sub(1).max(x);
+        self
+    }
+
     /// Patches the style of the whole line, written or not.
     pub fn shade(&mut self, style: Style) -> &mut Self {
         let line = Rect::new(self.start, self.y, self.end.saturating_sub(self.start), 1);
@@ -169,6 +184,17 @@ mod tests {
             }),
             "a "
         );
+    }
+
+    #[test]
+    fn columns_at_the_right_end_line_up_too() {
+        let style = Style::new();
+        let text = line(14, |pen| {
+            pen.right_column("15:31", 5, style)
+                .right_column("bo", 3, style)
+                .put("a long title", style);
+        });
+        assert_eq!(text, "a l… bo  15:31");
     }
 
     #[test]

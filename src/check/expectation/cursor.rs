@@ -28,7 +28,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Where that stands.
-    pub(super) fn rest_range(&self) -> Range<usize> {
+    pub(in crate::check) fn rest_range(&self) -> Range<usize> {
         self.at..self.at + self.rest().trim_end().len()
     }
 
@@ -54,6 +54,11 @@ impl<'a> Cursor<'a> {
             self.advance(token.len());
         }
         found
+    }
+
+    /// Takes so many bytes, which have to end at a character's end.
+    pub(in crate::check) fn take_bytes(&mut self, bytes: usize) -> &'a str {
+        self.advance(bytes).0
     }
 
     /// Takes `word` if it stands here as a whole word.
@@ -135,7 +140,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes `"text"` or `'text'`; in double quotes `\"`, `\\`, `\n`, `\r` and `\t` are understood.
-    pub(super) fn string(&mut self) -> Result<String, SyntaxError> {
+    pub(in crate::check) fn string(&mut self) -> Result<String, SyntaxError> {
         let rest = self.rest();
         let Some(quote) = rest.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
             return Err(self.error("a text in quotes is missing", Some("write it like \"ok\"")));

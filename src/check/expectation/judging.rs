@@ -961,7 +961,7 @@ mod tests {
     }
 
     #[test]
-    fn names_alerts_and_health() {
+    fn names() {
         let addresses = || Facts::Dns {
             values: vec!["2001:db8::1".to_owned(), "203.0.113.7".to_owned()],
         };
@@ -985,7 +985,10 @@ mod tests {
             verdict("dns", "latency < 1s", Facts::Dns { values: Vec::new() }),
             Verdict::Fail
         );
+    }
 
+    #[test]
+    fn alerts() {
         let firing = || Facts::Alerts {
             firing: vec!["HighLoad".to_owned(), "Watchdog".to_owned()],
         };
@@ -1005,7 +1008,10 @@ mod tests {
             ),
             Verdict::Pass
         );
+    }
 
+    #[test]
+    fn health_and_banners() {
         let health = |status: &str| Facts::Health {
             status: status.to_owned(),
         };

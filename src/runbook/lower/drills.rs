@@ -9,7 +9,7 @@ use super::names::Kind;
 use super::{Entry, Lowering};
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::document::{
-    DrillTable, FaultVerdict, InjectTable, Located, TargetsTable, Text,
+    DrillTable, DurationText, FaultVerdict, InjectTable, Located, TargetsTable, Text,
 };
 use crate::runbook::shape::listed;
 use crate::runbook::text::{nearest, parse_duration, parse_offset};
@@ -155,25 +155,25 @@ impl Lowering<'_> {
                     is: name_of(is?).to_owned(),
                 })
             }
-            (.., Some(step)) => {
-                let found = self.find_command_step(&step);
-                match (table.hangs, table.exit) {
-                    (Some(hangs), _) => Some(Fault::StepHangs {
-                        time: self.duration(Some(&hangs))?,
-                        step: found?,
-                    }),
-                    (None, Some(exit)) => {
-                        let code = self.whole(Some(&exit), 1..=255)?;
-                        Some(Fault::StepFails {
-                            exit: i32::try_from(code).ok()?,
-                            step: found?,
-                        })
-                    }
-                    (None, None) => None,
-                }
-            }
+            (.., Some(step)) => self.step_fault(&step, table.hangs, table.exit),
             (None, None, None) => None,
         }
+    }
+
+    fn step_fault(
+        &mut self,
+        step: &Text,
+        hangs: Option<DurationText>,
+        exit: Option<Located<i64>>,
+    ) -> Option<Fault> {
+        let found = self.find_command_step(step);
+        if let Some(hangs) = hangs {
+            let time = self.duration(Some(&hangs))?;
+            return Some(Fault::StepHangs { step: found?, time });
+        }
+        let code = self.whole(exit.as_ref(), 1..=255)?;
+        let exit = i32::try_from(code).ok()?;
+        Some(Fault::StepFails { step: found?, exit })
     }
 
     /// Keys of another kind of fault, and a step without a fault.

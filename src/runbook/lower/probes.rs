@@ -62,24 +62,15 @@ impl Lowering<'_> {
             .whole(table.recover_after.as_ref(), 1..=1000)
             .unwrap_or(2);
         let expect = std::mem::take(&mut table.expect.0);
+        let probe = self.probe(table, &span);
+        let expect = probe
+            .as_ref()
+            .map(|probe| self.expectations(expect, probe.kind(), &span))
+            .unwrap_or_default();
         // After a mistake a stand-in that looks at nothing takes the probe's place.
-        let probe = self.probe(table, &span).unwrap_or(Probe::Env {
+        let probe = probe.unwrap_or(Probe::Env {
             name: String::new(),
         });
-        let lost = self.gaps.has(&span, "expect");
-        if expect.is_empty() && !lost && NEED_EXPECTATIONS.contains(&probe.kind()) {
-            let message = "this check expects nothing, so it would prove nothing";
-            self.error(
-                "missing-key",
-                &span,
-                message,
-                "add `expect = [\"…\"]`, for example `status == 200` for `http`",
-            );
-        }
-        let expect = expect
-            .into_iter()
-            .filter_map(|text| self.expectation(&text, probe.kind()))
-            .collect();
         Check {
             id,
             title,
@@ -168,10 +159,28 @@ impl Lowering<'_> {
         });
     }
 
-    fn expectation(&mut self, text: &Text, kind: &str) -> Option<Expectation> {
-        if kind == "env" && text.value.is_empty() {
-            return None;
+    fn expectations(
+        &mut self,
+        texts: Vec<Text>,
+        kind: &str,
+        span: &Range<usize>,
+    ) -> Vec<Expectation> {
+        if texts.is_empty() && NEED_EXPECTATIONS.contains(&kind) && !self.gaps.has(span, "expect") {
+            let message = "this check expects nothing, so it would prove nothing";
+            self.error(
+                "missing-key",
+                span,
+                message,
+                "add `expect = [\"…\"]`, for example `status == 200` for `http`",
+            );
         }
+        texts
+            .into_iter()
+            .filter_map(|text| self.expectation(&text, kind))
+            .collect()
+    }
+
+    fn expectation(&mut self, text: &Text, kind: &str) -> Option<Expectation> {
         self.check_variables(text, Use::Shown);
         match Expectation::parse(&text.value, kind) {
             Ok(expectation) => Some(expectation),

@@ -217,18 +217,16 @@ impl Lowering<'_> {
 
     fn gate(&mut self, gate: Located<GateTable>) -> Gate {
         let Located { value: table, span } = gate;
-        let written = table
-            .roles
-            .0
-            .into_iter()
-            .filter_map(|role| self.role(Some(role)));
-        let mut roles: Vec<String> = written.collect();
+        let mut roles: Vec<String> = Vec::new();
+        for role in table.roles.0 {
+            let known = self.role(Some(role));
+            roles.extend(known.filter(|role| !roles.contains(role)));
+        }
         if roles.is_empty() {
             roles = self.names.ids(Kind::Role).to_vec();
         }
         // The incident commander hears everybody before answering; the others keep their order.
         roles.sort_by_key(|role| role == "ic");
-        roles.dedup();
         Gate {
             question: self.required_text(table.question, &span, "question", "gate", Use::Shown),
             roles,

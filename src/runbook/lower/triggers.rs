@@ -185,21 +185,13 @@ impl Lowering<'_> {
         let metric = self.named(Kind::Metric, text, word)?;
         let (warns_too, can_fail) = self.limits[metric];
         if !can_fail && (fails || !warns_too) {
-            let (what, key) = if fails {
-                ("fail", "fail")
-            } else {
-                ("warn", "warn")
-            };
+            let key = if fails { "fail" } else { "warn" };
             let message = format!(
-                "this never fires: the metric `{}` has no limit at which it would {what}",
+                "this never fires: the metric `{}` has no limit at which it would {key}",
                 word.1
             );
-            self.error(
-                "never-fires",
-                &text.span,
-                message,
-                format!("add `{key} = \"…\"` to the metric"),
-            );
+            let help = format!("add `{key} = \"…\"` to the metric");
+            self.error("never-fires", &text.span, message, help);
         }
         Some(if fails {
             Subject::MetricFails(metric)

@@ -113,6 +113,11 @@ impl Journal {
         &self.header.run
     }
 
+    /// First line of the journal; what [`write_elsewhere`] needs.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// The run's directory; outputs of commands go to `out` in it.
     pub fn dir(&self) -> &Path {
         &self.dir
@@ -123,7 +128,7 @@ impl Journal {
         self.chain.seq()
     }
 
-    /// Whether an append failed for good: show NOT SAVED and offer [`Journal::write_elsewhere`].
+    /// Whether an append failed for good: show NOT SAVED and offer [`write_elsewhere`].
     pub fn is_poisoned(&self) -> bool {
         self.is_poisoned
     }
@@ -168,20 +173,21 @@ impl Journal {
         self.is_poisoned = true;
         AppendError::Failed { source }
     }
+}
 
-    /// Writes the whole journal to a new file, for when its own disk failed.
-    ///
-    /// The entries come from the caller's memory, since a disk that lost a write can't be trusted to give back the
-    /// others.
-    pub fn write_elsewhere(&self, path: &Path, entries: &[Entry]) -> Result<(), StoreError> {
-        let mut chain = Chain::new(&self.header);
-        let mut bytes = self.header.line().into_bytes();
-        for entry in entries {
-            let (_, line) = chain.write(entry.at, &entry.by, entry.event.clone())?;
-            bytes.extend_from_slice(&line);
-        }
-        private::write_new(path, &bytes)
+/// Writes a whole journal to a new file, for when its own disk failed.
+///
+/// The entries come from the caller's memory, since a disk that lost a write can't be trusted to give back the
+/// others; and it needs no [`Journal`], which may be busy on a thread of its own.
+pub fn write_elsewhere(path: &Path, header: &Header, entries: &[Entry]) -> Result<(), StoreError> {
+    let mut chain = Chain::new(header);
+    let mut bytes = header.line().into_bytes();
+    for entry in entries {
+        let (_, line) = chain.write(entry.at, &entry.by, entry.event.clone())?;
+        bytes.extend_from_slice(&line);
     }
+    private::write_new(path, &bytes)?;
+    private::sync_dir(private::parent_of(path))
 }
 
 fn is_full(error: &io::Error) -> bool {
@@ -289,6 +295,216 @@ impl Drop for DiskFile {
     fn drop(&mut self) {
         if self.is_as_left(self.len).unwrap_or(false) {
             let _ = self.file.set_len(self.len);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::slice;
+    use std::sync::{Arc, Mutex};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::journal::codec::tests::note;
+    use crate::journal::codec::{Ending, decode};
+
+    /// How one append goes wrong, or doesn't.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Luck {
+        Good,
+        /// The write is refused, after this many bytes went through.
+        Refused(ErrorKind, usize),
+        /// The same, and cutting the rest off fails, too.
+        Stuck(usize),
+        /// Fewer bytes are taken, without an error.
+        Short(usize),
+        SyncFails,
+        Replaced,
+    }
+
+    /// A disk in memory whose luck is known beforehand.
+    #[derive(Default)]
+    struct Disk {
+        content: Vec<u8>,
+        luck: VecDeque<Luck>,
+        now: Option<Luck>,
+        syncs: usize,
+    }
+
+    #[derive(Clone, Default)]
+    struct FaultyFile(Arc<Mutex<Disk>>);
+
+    impl Medium for FaultyFile {
+        fn is_as_left(&self, len: u64) -> io::Result<bool> {
+            let mut disk = self.0.lock().unwrap();
+            disk.now = disk.luck.pop_front();
+            Ok(disk.now != Some(Luck::Replaced) && disk.content.len() as u64 == len)
+        }
+
+        fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut disk = self.0.lock().unwrap();
+            let some = |taken: usize| taken.min(bytes.len() - 1);
+            let (taken, result) = match disk.now {
+                Some(Luck::Refused(kind, taken)) => (some(taken), Err(kind.into())),
+                Some(Luck::Stuck(taken)) => (some(taken), Err(ErrorKind::StorageFull.into())),
+                Some(Luck::Short(taken)) => (some(taken), Ok(some(taken))),
+                _ => (bytes.len(), Ok(bytes.len())),
+            };
+            disk.content.extend_from_slice(&bytes[..taken]);
+            result
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            let mut disk = self.0.lock().unwrap();
+            disk.syncs += 1;
+            if disk.now == Some(Luck::SyncFails) {
+                Err(ErrorKind::Other.into())
+            } else {
+                Ok(())
+            }
+        }
+
+        fn truncate(&mut self, len: u64) -> io::Result<()> {
+            let mut disk = self.0.lock().unwrap();
+            if matches!(disk.now, Some(Luck::Stuck(_))) {
+                return Err(ErrorKind::Other.into());
+            }
+            disk.content.truncate(len as usize);
+            Ok(())
+        }
+    }
+
+    fn journal(luck: Vec<Luck>) -> (Journal, FaultyFile, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = RunLock::take(dir.path(), "run").unwrap();
+        let header = Header {
+            run: "run".to_owned(),
+            nonce: "1".to_owned(),
+        };
+        let line = header.line();
+        let file = FaultyFile(Arc::new(Mutex::new(Disk {
+            content: line.clone().into_bytes(),
+            luck: luck.into(),
+            ..Disk::default()
+        })));
+        let chain = Chain::new(&header);
+        let medium = Box::new(file.clone());
+        let journal = Journal::new(
+            medium,
+            header,
+            chain,
+            line.len() as u64,
+            dir.path().to_owned(),
+            lock,
+        );
+        (journal, file, dir)
+    }
+
+    fn append(journal: &mut Journal, text: &str) -> Result<Entry, AppendError> {
+        journal.append(Timestamp::UNIX_EPOCH, "ana", note(text))
+    }
+
+    fn entries(file: &FaultyFile) -> Vec<Entry> {
+        decode(&file.0.lock().unwrap().content).unwrap().entries
+    }
+
+    #[test]
+    fn a_full_disk_loses_nothing_and_may_be_tried_again() {
+        for luck in [
+            Luck::Refused(ErrorKind::StorageFull, 0),
+            Luck::Refused(ErrorKind::QuotaExceeded, 30),
+            Luck::Refused(ErrorKind::FileTooLarge, 30),
+            Luck::Short(30),
+        ] {
+            let (mut journal, file, _dir) = journal(vec![Luck::Good, luck, luck]);
+            let one = append(&mut journal, "one").unwrap();
+            for _ in 0..2 {
+                let error = append(&mut journal, "two").unwrap_err();
+                assert!(error.can_retry(), "{luck:?}");
+                assert_eq!(entries(&file), slice::from_ref(&one));
+                assert_eq!(
+                    decode(&file.0.lock().unwrap().content).unwrap().ending,
+                    Ending::Clean
+                );
+            }
+            let two = append(&mut journal, "two").unwrap();
+            assert_eq!(two.seq, 2);
+            assert_eq!(entries(&file), [one, two]);
+        }
+    }
+
+    #[test]
+    fn a_failed_sync_is_never_tried_again() {
+        let (mut journal, file, _dir) = journal(vec![Luck::Good, Luck::SyncFails]);
+        append(&mut journal, "one").unwrap();
+        assert!(matches!(
+            append(&mut journal, "two"),
+            Err(AppendError::Failed { .. })
+        ));
+        let content = file.0.lock().unwrap().content.clone();
+        for _ in 0..3 {
+            let error = append(&mut journal, "two").unwrap_err();
+            assert!(matches!(error, AppendError::Poisoned) && !error.can_retry());
+        }
+        assert!(journal.is_poisoned());
+        let disk = file.0.lock().unwrap();
+        assert_eq!((disk.syncs, &disk.content), (2, &content));
+    }
+
+    #[test]
+    fn a_full_disk_that_cannot_be_tidied_ends_writing() {
+        let (mut journal, _, _dir) = journal(vec![Luck::Stuck(30)]);
+        assert!(matches!(
+            append(&mut journal, "one"),
+            Err(AppendError::Failed { .. })
+        ));
+        assert!(matches!(
+            append(&mut journal, "one"),
+            Err(AppendError::Poisoned)
+        ));
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_written_down_changes_nothing() {
+        let (mut journal, file, _dir) = journal(Vec::new());
+        let forged = Event::Unrecognised {
+            name: "moon-landed".to_owned(),
+            json: "{".to_owned(),
+        };
+        let result = journal.append(Timestamp::UNIX_EPOCH, "ana", forged);
+        assert!(matches!(result, Err(AppendError::Encode(_))));
+        let one = append(&mut journal, "one").unwrap();
+        assert_eq!(entries(&file), [one]);
+    }
+
+    fn any_luck() -> impl Strategy<Value = Luck> {
+        prop_oneof![
+            8 => Just(Luck::Good),
+            2 => (0..200_usize).prop_map(|taken| Luck::Refused(ErrorKind::StorageFull, taken)),
+            1 => (0..200_usize).prop_map(|taken| Luck::Refused(ErrorKind::Other, taken)),
+            1 => (0..200_usize).prop_map(Luck::Stuck),
+            2 => (0..200_usize).prop_map(Luck::Short),
+            1 => Just(Luck::SyncFails),
+            1 => Just(Luck::Replaced),
+        ]
+    }
+
+    proptest! {
+        /// P2: whatever the disk does, it holds every entry that was acknowledged, in order, and at most one more
+        /// that was tried.
+        #[test]
+        fn acknowledged_entries_are_on_disk(luck in proptest::collection::vec(any_luck(), 1..20)) {
+            let tries = luck.len();
+            let (mut journal, file, _dir) = journal(luck);
+            let acknowledged: Vec<Entry> =
+                (0..tries).filter_map(|number| append(&mut journal, &number.to_string()).ok()).collect();
+            let on_disk = entries(&file);
+            prop_assert!(on_disk.starts_with(&acknowledged));
+            prop_assert!(on_disk.len() <= acknowledged.len() + 1);
+            prop_assert!(decode(&file.0.lock().unwrap().content).unwrap().ending.damage().is_none());
         }
     }
 }

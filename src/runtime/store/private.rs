@@ -18,26 +18,45 @@ use super::{StoreError, failed};
 const DIR_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
-/// Makes the state directory when it is missing. One that exists keeps its mode, because the operator may have
-/// pointed us at a directory with other uses; but others must not be able to write there.
+/// Makes the state directory, and what leads there, when it is missing. One that exists keeps its mode, because the
+/// operator may have pointed us at a directory with other uses; but others must not be able to write there.
 pub(super) fn ensure_state_dir(path: &Path) -> Result<(), StoreError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(DIR_MODE)
-        .create(path)
-        .map_err(failed("create", path))?;
+    make_with_parents(path)?;
     check_dir(path)
+}
+
+fn make_with_parents(path: &Path) -> Result<(), StoreError> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_with_parents(parent)?;
+    }
+    make_dir(path)
 }
 
 /// Makes a directory of ours, or makes sure that it is one and that nobody else can enter.
 pub(super) fn ensure_dir(path: &Path) -> Result<(), StoreError> {
-    match DirBuilder::new().mode(DIR_MODE).create(path) {
-        Ok(()) => return path.parent().map_or(Ok(()), sync_dir),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(failed("create", path)(error)),
-    }
+    make_dir(path)?;
     check_dir(path)?;
     fs::set_permissions(path, Permissions::from_mode(DIR_MODE)).map_err(failed("protect", path))
+}
+
+/// Makes a directory unless it is there; a new one survives a power cut.
+fn make_dir(path: &Path) -> Result<(), StoreError> {
+    match DirBuilder::new().mode(DIR_MODE).create(path) {
+        Ok(()) => sync_dir(parent_of(path)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed("create", path)(error)),
+    }
+}
+
+/// Where a path's name stands. The standard library answers with nothing for a plain relative name.
+pub(super) fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Makes sure that a directory is real, ours, and not writable by others.

@@ -77,8 +77,8 @@ impl Reading {
 /// Why a run can't be followed any longer.
 #[derive(Debug, Error)]
 pub enum FollowError {
-    /// The journal is another file now, or shorter: read the run again.
-    #[error("the journal was replaced or cut; read the run again")]
+    /// The journal is another file now, shorter or gone: read the run again.
+    #[error("the journal was replaced, cut or removed; read the run again")]
     Replaced,
     /// What was written doesn't continue the chain.
     #[error("the journal is damaged: {0}; see `tminus verify`")]
@@ -126,8 +126,14 @@ impl Follower {
 
     fn unread(&mut self) -> Result<Vec<u8>, FollowError> {
         let ours = self.file.metadata()?;
-        let named = fs::symlink_metadata(&self.path)?;
-        if (ours.dev(), ours.ino()) != (named.dev(), named.ino()) || ours.len() < self.offset {
+        let named = match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(FollowError::Replaced);
+            }
+            other => other?,
+        };
+        let is_same = (ours.dev(), ours.ino()) == (named.dev(), named.ino());
+        if !is_same || ours.len() < self.offset {
             return Err(FollowError::Replaced);
         }
         let mut bytes = Vec::new();

@@ -1,0 +1,231 @@
+//! The whole program, measured in a pseudo-terminal: `cargo bench --bench program`.
+//!
+//! Prints start, key, idle, memory and resize figures as a table, medians of several runs. Nothing is asserted here:
+//! machines differ, so figures are to be compared within one run, not with a number in a file.
+
+#[path = "../tests/terminal/mod.rs"]
+mod terminal;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use terminal::Terminal;
+
+const SIZE: (u16, u16) = (120, 40);
+const RUNS: usize = 9;
+
+/// A runbook of this many steps, with four checks and four metrics that are alive.
+fn runbook(steps: usize) -> String {
+    let mut text = String::from(
+        "format = 1\ntitle = \"Measured\"\ntarget = \"bench\"\n[roles]\nops = \"Operations\"\n",
+    );
+    for number in 0..4 {
+        text.push_str(&format!(
+            "[[check]]\nid = \"c{number}\"\ntitle = \"Check {number}\"\nenv = {{ name = \"HOME\" }}\nexpect = [\"set\"]\n\
+             every = \"2s\"\ntimeout = \"1s\"\n\
+             [[metric]]\nid = \"m{number}\"\ntitle = \"Metric {number}\"\ncommand = {{ run = \"echo {number}\" }}\n\
+             fail = \"> 10\"\nevery = \"10s\"\ntimeout = \"1s\"\n"
+        ));
+    }
+    text.push_str("[[phase]]\ntitle = \"Launch\"\nstage = \"pre-launch\"\n");
+    text.push_str(
+        "[[phase.section]]\ntitle = \"Noise\"\nsteps = [{ title = \"Prints without end\", run = \"yes\", level = \"safe\" }]\n",
+    );
+    for section in 0..steps.div_ceil(8) {
+        text.push_str(&format!(
+            "[[phase.section]]\ntitle = \"Section {section}\"\nsteps = [\n"
+        ));
+        for step in (section * 8)..((section + 1) * 8).min(steps) {
+            text.push_str(&format!("  \"Step number {step} is done\",\n"));
+        }
+        text.push_str("]\n");
+    }
+    text
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn percentile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    values
+        .get((last as f64 * share).round() as usize)
+        .copied()
+        .unwrap_or(f64::NAN)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+/// CPU seconds (user and system) that a process has used.
+fn cpu_seconds(id: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields: Vec<f64> = after_name
+        .split_whitespace()
+        .map(|field| field.parse().unwrap_or(0.0))
+        .collect();
+    // utime and stime are fields 14 and 15 of the line, in ticks of 10 ms on Linux.
+    (fields.get(11).unwrap_or(&0.0) + fields.get(12).unwrap_or(&0.0)) / 100.0
+}
+
+/// The most memory a process has had, in MiB.
+fn peak_memory(id: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap_or("");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<f64>().ok())
+        .unwrap_or(f64::NAN)
+        / 1_024.0
+}
+
+async fn started(file: &Path, state: &Path) -> (Terminal, f64) {
+    let begin = Instant::now();
+    let path = file.to_string_lossy().into_owned();
+    let mut terminal = Terminal::start(&["run", &path, "--in", "1h"], SIZE, state);
+    terminal.wait_for("Prints without end").await;
+    let took = milliseconds(begin.elapsed());
+    (terminal, took)
+}
+
+async fn left(mut terminal: Terminal) -> f64 {
+    let begin = Instant::now();
+    terminal.send("q").await;
+    terminal.finish().await;
+    milliseconds(begin.elapsed())
+}
+
+/// Moves the cursor down and up and waits each time until the screen changed.
+async fn key_latencies(terminal: &mut Terminal, count: usize) -> (Vec<f64>, f64) {
+    let mut times = Vec::new();
+    let before = terminal.received.len();
+    for turn in 0..count {
+        let shown = terminal.screen();
+        let begin = Instant::now();
+        terminal.send(if turn % 2 == 0 { "j" } else { "k" }).await;
+        terminal
+            .wait_until("a change", |screen| screen != shown)
+            .await;
+        times.push(milliseconds(begin.elapsed()));
+    }
+    let bytes = (terminal.received.len() - before) as f64 / count as f64;
+    (times, bytes)
+}
+
+async fn measure_start(dir: &Path, steps: usize) -> f64 {
+    let file = dir.join(format!("steps-{steps}.toml"));
+    std::fs::write(&file, runbook(steps)).expect("a scratch file");
+    let mut times = Vec::new();
+    for run in 0..RUNS {
+        let (terminal, took) = started(&file, &dir.join(format!("start-{steps}-{run}"))).await;
+        times.push(took);
+        left(terminal).await;
+    }
+    median(times)
+}
+
+async fn measure_keys(dir: &Path) {
+    let (mut terminal, _) = started(&dir.join("steps-1000.toml"), &dir.join("keys")).await;
+    key_latencies(&mut terminal, 20).await;
+    let (mut times, bytes) = key_latencies(&mut terminal, 200).await;
+    row("key to paint, p50", percentile(&mut times, 0.5), "ms");
+    row("key to paint, p99", percentile(&mut times, 0.99), "ms");
+    row("bytes to the terminal per key", bytes, "B");
+    let before = (terminal.received.len(), Instant::now());
+    let keys = "j".repeat(101);
+    terminal.send(&keys).await;
+    terminal.wait_for("Step number 100 ").await;
+    row(
+        "101 keys in one write",
+        milliseconds(before.1.elapsed()),
+        "ms",
+    );
+    row(
+        "101 keys in one write, bytes",
+        (terminal.received.len() - before.0) as f64,
+        "B",
+    );
+    row("leaving with q", left(terminal).await, "ms");
+}
+
+async fn measure_flood(dir: &Path) {
+    let (mut terminal, _) = started(&dir.join("steps-1000.toml"), &dir.join("flood")).await;
+    let id = terminal.child.id().expect("it runs");
+    terminal.send("x").await;
+    terminal.wait_for("RUNNING").await;
+    terminal.send("\x1b").await;
+    terminal.wait_for("Step number 0 ").await;
+    let (mut times, _) = key_latencies(&mut terminal, 200).await;
+    row(
+        "key to paint under `yes`, p50",
+        percentile(&mut times, 0.5),
+        "ms",
+    );
+    row(
+        "key to paint under `yes`, p99",
+        percentile(&mut times, 0.99),
+        "ms",
+    );
+    row("peak memory under `yes`", peak_memory(id), "MiB");
+    terminal.signal(rustix::process::Signal::TERM);
+    terminal.finish().await;
+}
+
+async fn measure_idle(dir: &Path) {
+    let (mut terminal, _) = started(&dir.join("steps-1000.toml"), &dir.join("idle")).await;
+    let id = terminal.child.id().expect("it runs");
+    let idle = Duration::from_secs(10);
+    terminal.take_in_for(Duration::from_secs(2)).await;
+    let (cpu, bytes) = (cpu_seconds(id), terminal.received.len());
+    terminal.take_in_for(idle).await;
+    row("idle CPU in 10 s", cpu_seconds(id) - cpu, "s");
+    row(
+        "idle bytes per second",
+        (terminal.received.len() - bytes) as f64 / idle.as_secs_f64(),
+        "B",
+    );
+    row("peak memory", peak_memory(id), "MiB");
+    let cpu = cpu_seconds(id);
+    for turn in 0..100_u16 {
+        terminal.resize(80 + turn % 50, 24 + turn % 20);
+        terminal.take_in_for(Duration::from_millis(20)).await;
+    }
+    row("resize storm, 100 in 2 s: CPU", cpu_seconds(id) - cpu, "s");
+    left(terminal).await;
+}
+
+fn row(what: &str, value: f64, unit: &str) {
+    println!("{what:<36} {value:>10.2} {unit}");
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    println!("tminus at {}x{}, medians of {RUNS} starts", SIZE.0, SIZE.1);
+    runtime.block_on(async {
+        row(
+            "start to board, 20 steps",
+            measure_start(dir.path(), 20).await,
+            "ms",
+        );
+        row(
+            "start to board, 1,000 steps",
+            measure_start(dir.path(), 1_000).await,
+            "ms",
+        );
+        measure_keys(dir.path()).await;
+        measure_flood(dir.path()).await;
+        measure_idle(dir.path()).await;
+    });
+}

@@ -1,0 +1,142 @@
+//! The last lines: what was said last, what a newcomer should do, and which keys work here.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::pen::Pen;
+use super::text::{filled, width};
+use super::theme::Theme;
+use crate::app::App;
+use crate::app::keys::{Action, Binding};
+use crate::app::view::{Row, Tone};
+use crate::check::Verdict;
+
+/// How long something calm stays on the message line.
+const CALM: Duration = Duration::from_secs(10);
+/// How long a warning stays. An alarm stays until something else is said.
+const WARNING: Duration = Duration::from_secs(30);
+
+/// Draws the newcomer's line.
+pub fn draw_coach(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    if let Some(line) = app.coach_line() {
+        Pen::new(buffer, area, 0)
+            .put("next: ", theme.accent)
+            .put(&line, theme.accent);
+    }
+}
+
+/// Draws what was said last; when nothing was, what is wrong with the step under the cursor, or why it matters.
+pub fn draw_message(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let mut pen = Pen::new(buffer, area, 0);
+    let notice = app.view.notice.as_ref().filter(|notice| {
+        let shown = app.now.monotonic.saturating_sub(notice.at);
+        match notice.tone {
+            Tone::Calm => shown < CALM,
+            Tone::Warning => shown < WARNING,
+            Tone::Alarm => true,
+        }
+    });
+    if let Some(notice) = notice {
+        pen.put(&notice.text, theme.tone(notice.tone));
+    } else if let Some(Row::Step(step)) = app.row_under_cursor() {
+        let definition = app.run.runbook().step(step);
+        pen.put(&definition.number, theme.dim).skip(1);
+        match trouble(app, step) {
+            Some((verdict, words)) => pen.put(&words, theme.verdict(verdict)),
+            None => {
+                let title = filled(&definition.title, &app.run.variables);
+                let why = definition
+                    .why
+                    .as_deref()
+                    .map(|why| filled(why, &app.run.variables));
+                pen.put(why.as_deref().unwrap_or(&title), theme.dim)
+            }
+        };
+    }
+}
+
+/// What a step's first proof that doesn't pass says, in full.
+fn trouble(app: &App, step: crate::runbook::StepIndex) -> Option<(Verdict, String)> {
+    let proofs = app.live.proofs(step).into_iter();
+    let mut verdicts = proofs.map(|proof| (app.live.verdict(proof, app.now), proof));
+    let (verdict, proof) = verdicts.find(|(verdict, _)| *verdict != Verdict::Pass)?;
+    let words = match verdict {
+        Verdict::Unknown(reason) => reason.to_string(),
+        _ => app.live.observed(proof),
+    };
+    Some((verdict, format!("{}: {words}", app.live.source(proof))))
+}
+
+/// Draws the keys that work here: all with their words where they fit, the more important ones where they don't.
+///
+/// ```text
+/// space record  x run  enter open  H hold  P poll  B rollback  : command  ? help  q leave
+/// ```
+pub fn draw_hints(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let place = app.view.screen.place();
+    let mut hints: Vec<(Action, String, &str)> = app.bindings.at(place).filter_map(hint).collect();
+    let room = usize::from(area.width);
+    while hints.len() > FEWEST && hints_width(&hints) > room {
+        let least = hints
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, (action, _, _))| dispensability(*action));
+        let Some((at, _)) = least else { break };
+        hints.remove(at);
+    }
+    if hints_width(&hints) > room {
+        hints = app
+            .bindings
+            .at(place)
+            .filter_map(hint)
+            .map(|(action, key, _)| (action, key, ""))
+            .collect();
+        hints.sort_by_key(|(action, _, _)| dispensability(*action));
+    }
+    let mut pen = Pen::new(buffer, area, 0);
+    for (at, (_, key, word)) in hints.iter().enumerate() {
+        let apart = if word.is_empty() { 1 } else { 2 };
+        if width(key) + apart > pen.room() {
+            break;
+        }
+        pen.skip(if at == 0 { 0 } else { apart })
+            .put(key, theme.key);
+        if !word.is_empty() {
+            pen.skip(1).put(word, theme.dim);
+        }
+    }
+}
+
+/// With fewer hints than this the words go instead of the keys.
+const FEWEST: usize = 4;
+
+fn hint(binding: &Binding) -> Option<(Action, String, &str)> {
+    let key = binding.keys.first().filter(|_| !binding.hint.is_empty())?;
+    Some((binding.action, key.to_string(), binding.hint))
+}
+
+fn hints_width(hints: &[(Action, String, &str)]) -> usize {
+    hints
+        .iter()
+        .map(|(_, key, word)| width(key) + 1 + width(word) + 2)
+        .sum::<usize>()
+        .saturating_sub(2)
+}
+
+/// What can be left out first is highest. The way back and the help are the last to go.
+fn dispensability(action: Action) -> u8 {
+    match action {
+        Action::Rollback => 0,
+        Action::Help => 1,
+        Action::Record | Action::AnswerGo => 2,
+        Action::RunCommand | Action::AnswerNoGo => 3,
+        Action::Hold => 4,
+        Action::Poll => 5,
+        Action::Palette => 6,
+        Action::Open => 7,
+        Action::Leave => 9,
+        _ => 8,
+    }
+}

@@ -1,0 +1,650 @@
+//! The checklist: one line per phase, section, step, choice and gate.
+//!
+//! Columns stand at the same place in every line, so that a column can be read downwards: the mark, the title, what
+//! kind of step or what came of it, who, when. Only what is abnormal has a colour of its own.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::glance::{Glance, holding};
+use super::health::{blind, gravity};
+use super::page::window;
+use super::panel::{Titles, panel};
+use super::pen::Pen;
+use super::text::{age, between, filled, short_duration, stopwatch, wall_minute, width};
+use super::theme::Theme;
+use crate::app::App;
+use crate::app::command::explain;
+use crate::app::view::{Panel, Row};
+use crate::check::Verdict;
+use crate::journal::{Answer, Basis};
+use crate::run::{Status, StepState};
+use crate::runbook::text::format_offset;
+use crate::runbook::{Home, Level, Order, Proof, SectionIndex, Step, StepIndex};
+
+/// Draws the checklist around the cursor.
+///
+/// ```text
+/// ┌─ 1.4 Final checks ───────────────────── READ-DO 4/7 ─┐
+/// │ ─ PRE-LAUNCH ──────────────────────────────── 28/36 ─│
+/// │ 1.4 Final checks                        READ-DO 4/7  │
+/// │   [x] CI green on v2.41.0        = 412/412  verified │
+/// │   [x] Rollback dry-run           = 4:10     said bo  │
+/// │   [-] Maintenance page     waived: no DDL   ana      │
+/// │>* [ ] Error rate < 0.1%     MUST 0.14 % !   ops      │
+/// │   [ ] Canary 5%             MUST changes    ops      │
+/// │ === HOLD 15m: GO/NO-GO  Launch v2.41.0? ============ │
+/// └──────────────────────────────────────────────────────┘
+/// ```
+pub fn draw(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut Buffer) {
+    let section = app.section_under_cursor();
+    let (left, right) = section
+        .map(|at| section_titles(app, glance, at))
+        .unwrap_or_default();
+    let focused = app.view.panel == Panel::Items;
+    let titles = Titles {
+        left: &left,
+        right: &right,
+        focused,
+        ..Titles::default()
+    };
+    let inner = panel(theme, area, buffer, titles);
+    draw_rows(app, theme, glance, inner, buffer);
+}
+
+/// Draws the checklist's lines without a frame.
+pub fn draw_rows(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut Buffer) {
+    let mut list = List {
+        app,
+        theme,
+        glance,
+        columns: Columns::of(usize::from(area.width)),
+        next: Vec::new(),
+    };
+    let visible = window(
+        app.view.cursor,
+        app.view.rows.len(),
+        usize::from(area.height),
+    );
+    for (row, position) in (0..).zip(visible) {
+        let mut pen = Pen::new(buffer, area, row);
+        let is_cursor = position == app.view.cursor;
+        if is_cursor {
+            pen.shade(theme.selection);
+        }
+        pen.column(if is_cursor { ">" } else { "" }, 1, theme.accent);
+        list.draw(app.view.rows[position], &mut pen);
+    }
+}
+
+/// A section's name, and its order and progress.
+pub fn section_titles(app: &App, glance: &Glance, at: SectionIndex) -> (String, String) {
+    let section = app.run.runbook().section(at);
+    let title = filled(&section.title, &app.run.variables);
+    let chosen = section
+        .choice
+        .as_ref()
+        .zip(app.run.choices.get(&at))
+        .map(|(choice, &option)| &choice.options[option]);
+    let left = match chosen {
+        Some(option) => format!("{} {title}: {}", section.number, option.title),
+        None => format!("{} {title}", section.number),
+    };
+    let order = match section.order {
+        Order::ReadDo => "READ-DO",
+        Order::DoConfirm => "DO-CONFIRM",
+    };
+    let count = glance.section(at);
+    (left, format!("{order} {}/{}", count.done, count.total))
+}
+
+/// How wide the columns at the right are.
+#[derive(Clone, Copy, Debug)]
+struct Columns {
+    /// `MUST` and the level, or the value.
+    facts: usize,
+    /// Who, and how we know.
+    who: usize,
+    /// When; none in narrow lists.
+    when: usize,
+}
+
+impl Columns {
+    fn of(cells: usize) -> Self {
+        match cells {
+            0..34 => Self {
+                facts: 0,
+                who: 0,
+                when: 0,
+            },
+            34..44 => Self {
+                facts: 12,
+                who: 0,
+                when: 0,
+            },
+            44..60 => Self {
+                facts: 13,
+                who: 8,
+                when: 0,
+            },
+            60..90 => Self {
+                facts: 16,
+                who: 9,
+                when: 6,
+            },
+            _ => Self {
+                facts: 30,
+                who: 14,
+                when: 8,
+            },
+        }
+    }
+}
+
+/// A list on its way to the screen. Which step is next is asked once per section, not once per line.
+struct List<'a> {
+    app: &'a App,
+    theme: &'a Theme,
+    glance: &'a Glance,
+    columns: Columns,
+    next: Vec<(Home, Option<StepIndex>)>,
+}
+
+/// What a step's line says besides its title.
+struct Facts {
+    text: String,
+    style: Style,
+    /// Whether it may push the title aside.
+    is_long: bool,
+}
+
+impl Facts {
+    fn short(text: impl Into<String>, style: Style) -> Self {
+        Self {
+            text: text.into(),
+            style,
+            is_long: false,
+        }
+    }
+
+    fn long(text: impl Into<String>, style: Style) -> Self {
+        Self {
+            text: text.into(),
+            style,
+            is_long: true,
+        }
+    }
+}
+
+impl List<'_> {
+    fn draw(&mut self, row: Row, pen: &mut Pen<'_>) {
+        match row {
+            Row::Phase(phase) => self.draw_phase(phase, pen),
+            Row::Section(at) => self.draw_section(at, pen),
+            Row::Choice(at) => self.draw_choice(at, pen),
+            Row::Step(step) => self.draw_step(step, pen),
+            Row::Gate(at) => self.draw_gate(at, pen),
+        }
+    }
+
+    fn draw_phase(&self, phase: usize, pen: &mut Pen<'_>) {
+        let definition = &self.app.run.runbook().phases[phase];
+        let count = self.glance.phases[phase];
+        let rule = self.theme.border_set.horizontal_top;
+        let at = definition
+            .at
+            .map(|at| format!("{}  ", format_offset(at)))
+            .unwrap_or_default();
+        let title = filled(&definition.title, &self.app.run.variables).to_uppercase();
+        pen.put(rule, self.theme.border).skip(1);
+        pen.right(
+            &format!("{at}{}/{}", count.done, count.total),
+            self.theme.dim,
+        );
+        pen.put(&title, self.theme.title).skip(1);
+        let rest = pen.room().saturating_sub(1);
+        pen.put(&rule.repeat(rest), self.theme.border);
+    }
+
+    fn draw_section(&self, at: SectionIndex, pen: &mut Pen<'_>) {
+        let (left, right) = section_titles(self.app, self.glance, at);
+        let count = self.glance.section(at);
+        let is_quiet = count.done == count.total || self.glance.is_behind_gate(at);
+        let style = if is_quiet {
+            self.theme.dim
+        } else {
+            self.theme.strong
+        };
+        pen.right(&right, self.theme.dim).put(&left, style);
+    }
+
+    fn draw_choice(&self, at: SectionIndex, pen: &mut Pen<'_>) {
+        let Some(choice) = &self.app.run.runbook().section(at).choice else {
+            return;
+        };
+        let options: Vec<&str> = choice
+            .options
+            .iter()
+            .map(|option| option.title.as_str())
+            .collect();
+        let style = if self.glance.is_behind_gate(at) {
+            self.theme.dim
+        } else {
+            self.theme.accent
+        };
+        pen.skip(1).right("enter chooses", self.theme.dim);
+        pen.put(&format!("( ) choose {}: ", choice.name), style)
+            .put(&options.join(" | "), style);
+    }
+
+    /// `=== HOLD 15m: GO/NO-GO  Launch v2.41.0? ========`
+    fn draw_gate(&self, at: SectionIndex, pen: &mut Pen<'_>) {
+        let Some(gate) = &self.app.run.runbook().section(at).gate else {
+            return;
+        };
+        let (state, style) = gate_state(self.app, self.theme, at);
+        let hold = gate
+            .hold
+            .map(|hold| format!("HOLD {}: ", age(hold)))
+            .unwrap_or_default();
+        let question = filled(&gate.question, &self.app.run.variables);
+        pen.right(&format!("{state} ==="), style);
+        pen.put(&format!("=== {hold}GO/NO-GO  "), style)
+            .put(&question, style)
+            .skip(1);
+        let rest = pen.room();
+        pen.put(&"=".repeat(rest), style);
+    }
+
+    fn draw_step(&mut self, step: StepIndex, pen: &mut Pen<'_>) {
+        let app = self.app;
+        let definition = app.run.runbook().step(step);
+        let status = app.run.status(step);
+        let turn = self.turn(step, definition, status);
+        let title_style = self.title_style(turn);
+        let quiet = if turn == Turn::Later {
+            self.theme.dim
+        } else {
+            self.theme.text
+        };
+        let mark_style = if turn == Turn::Later {
+            self.theme.dim
+        } else {
+            self.theme.status(status)
+        };
+        pen.column(
+            if turn == Turn::Next { "*" } else { "" },
+            2,
+            self.theme.accent,
+        );
+        pen.skip(definition.depth * 2)
+            .put(status.mark(), mark_style)
+            .skip(1);
+        self.draw_when(step, definition, status, pen);
+        let (who, who_style) = self.who(step, definition, status);
+        if self.columns.who > 0 {
+            pen.right_column(&who, self.columns.who, who_style);
+        }
+        self.draw_facts(step, definition, status, quiet, pen);
+        pen.put(&filled(&definition.title, &app.run.variables), title_style);
+    }
+
+    fn title_style(&self, turn: Turn) -> Style {
+        match turn {
+            Turn::Next => self.theme.strong,
+            Turn::Open => self.theme.text,
+            Turn::Later | Turn::Over => self.theme.dim,
+        }
+    }
+
+    fn turn(&mut self, step: StepIndex, definition: &Step, status: Status) -> Turn {
+        let run = &self.app.run;
+        if status.is_resolved() || run.within_resolved_parent(step) {
+            // What is done stays readable; what was left out steps back.
+            return if status == Status::Done {
+                Turn::Open
+            } else {
+                Turn::Over
+            };
+        }
+        if run
+            .section_of(step)
+            .is_some_and(|at| self.glance.is_behind_gate(at))
+        {
+            return Turn::Later;
+        }
+        if run.order_of(definition.home) == Order::DoConfirm || run.state(step).skipped {
+            return Turn::Open;
+        }
+        match self.next_in(definition.home) {
+            Some(next) if next == step => Turn::Next,
+            Some(next)
+                if definition.is_group() && run.runbook().step(next).parent == Some(step) =>
+            {
+                Turn::Open
+            }
+            _ if matches!(status, Status::Todo) => Turn::Later,
+            _ => Turn::Open,
+        }
+    }
+
+    fn next_in(&mut self, home: Home) -> Option<StepIndex> {
+        if let Some((_, next)) = self.next.iter().find(|(known, _)| *known == home) {
+            return *next;
+        }
+        let next = self.app.run.read_do_next(home);
+        self.next.push((home, next));
+        next
+    }
+
+    /// When it happened, or when it is due.
+    fn draw_when(&self, step: StepIndex, definition: &Step, status: Status, pen: &mut Pen<'_>) {
+        if self.columns.when == 0 {
+            return;
+        }
+        let (text, style) = match (status, self.app.run.state(step).at, definition.at) {
+            (Status::Todo, _, Some(due)) => {
+                let is_late = due < self.app.run.clock.t(self.app.now.wall);
+                (
+                    format_offset(due),
+                    if is_late {
+                        self.theme.warning
+                    } else {
+                        self.theme.dim
+                    },
+                )
+            }
+            (Status::Todo, _, None) | (_, None, _) => (String::new(), self.theme.dim),
+            (_, Some(at), _) => (wall_minute(at), self.theme.dim),
+        };
+        pen.right_column(&text, self.columns.when, style);
+    }
+
+    /// Who did it and how we know, or who is to do it.
+    fn who(&self, step: StepIndex, definition: &Step, status: Status) -> (String, Style) {
+        let run = &self.app.run;
+        let state = run.state(step);
+        let by = state.by.as_deref().unwrap_or_default();
+        match (status, run.basis(step)) {
+            (Status::Todo, _) => {
+                let section = run
+                    .section_of(step)
+                    .and_then(|at| run.runbook().section(at).role.as_deref());
+                (
+                    definition
+                        .role
+                        .as_deref()
+                        .or(section)
+                        .unwrap_or_default()
+                        .to_owned(),
+                    self.theme.dim,
+                )
+            }
+            (Status::Done, Some(Basis::Verified)) => ("verified".to_owned(), self.theme.good),
+            (Status::Done, _) => (said(state, by), self.theme.dim),
+            _ => (by.to_owned(), self.theme.dim),
+        }
+    }
+
+    fn draw_facts(
+        &self,
+        step: StepIndex,
+        definition: &Step,
+        status: Status,
+        quiet: Style,
+        pen: &mut Pen<'_>,
+    ) {
+        let cells = self.columns.facts;
+        if cells == 0 {
+            return;
+        }
+        let facts = match status {
+            Status::Todo => self.facts_of_open(step, definition, quiet),
+            _ => Some(self.facts_of_begun(step, definition, status)),
+        };
+        let must = if definition.must && !status.is_resolved() {
+            "MUST"
+        } else {
+            ""
+        };
+        match facts {
+            Some(facts) if must.is_empty() || facts.is_long => {
+                let wanted = if facts.is_long {
+                    width(&facts.text).min(pen.room() / 2)
+                } else {
+                    0
+                };
+                pen.right_column(&facts.text, cells.max(wanted), facts.style);
+            }
+            facts => {
+                let facts = facts.unwrap_or_else(|| Facts::short("", quiet));
+                pen.right_column(&facts.text, cells - 5, facts.style)
+                    .right_column(must, 4, quiet);
+            }
+        }
+    }
+
+    /// What kind of step it is, or what its proof says at present.
+    fn facts_of_open(&self, step: StepIndex, definition: &Step, quiet: Style) -> Option<Facts> {
+        let state = self.app.run.state(step);
+        if let (true, Some(reason)) = (state.skipped, &state.reason) {
+            return Some(Facts::long(
+                format!("passed over: {reason}"),
+                self.theme.warning,
+            ));
+        }
+        if definition.condition.is_some() && state.applies.is_none() {
+            return Some(Facts::short("applies?", quiet));
+        }
+        if definition.is_group() {
+            let settled = definition
+                .children
+                .iter()
+                .filter(|&&child| self.app.run.is_settled(child))
+                .count();
+            return Some(Facts::short(
+                format!("{settled}/{}", definition.children.len()),
+                quiet,
+            ));
+        }
+        if let Some(command) = &definition.command {
+            let style = if command.level == Level::Ponr {
+                self.theme.warning
+            } else {
+                quiet
+            };
+            return Some(Facts::short(level_word(command.level), style));
+        }
+        if let Some(time) = definition.soak {
+            return Some(self.soak(step, time, quiet));
+        }
+        self.proof(step, quiet)
+    }
+
+    fn soak(&self, step: StepIndex, time: Duration, quiet: Style) -> Facts {
+        match self.app.live.soaks.get(&step) {
+            None => Facts::short(format!("soak {}", age(time)), quiet),
+            Some(soak) => {
+                let style = if soak.counted.is_some() {
+                    self.theme.accent
+                } else {
+                    self.theme.unknown
+                };
+                let restarts = if soak.restarts > 0 {
+                    format!(" ({}x)", soak.restarts)
+                } else {
+                    String::new()
+                };
+                Facts::long(
+                    format!(
+                        "soak {}/{}{restarts}",
+                        stopwatch(soak.clean),
+                        stopwatch(time)
+                    ),
+                    style,
+                )
+            }
+        }
+    }
+
+    /// The worst of what the step's checks and metrics say now; calm while all is well.
+    fn proof(&self, step: StepIndex, quiet: Style) -> Option<Facts> {
+        let proofs = self.app.live.proofs(step).into_iter();
+        let (verdict, proof) = proofs
+            .map(|proof| (self.app.live.verdict(proof, self.app.now), proof))
+            .max_by_key(|(verdict, _)| gravity(*verdict))?;
+        let style = if verdict == Verdict::Pass {
+            quiet
+        } else {
+            self.theme.verdict(verdict)
+        };
+        Some(match verdict {
+            Verdict::Unknown(reason) => Facts::long(blind(reason, self.age_of(proof)), style),
+            Verdict::Fail => Facts::short(format!("{} !", self.app.live.observed(proof)), style),
+            Verdict::Warn | Verdict::Pass => Facts::short(self.app.live.observed(proof), style),
+        })
+    }
+
+    fn age_of(&self, proof: Proof) -> Option<Duration> {
+        match proof {
+            Proof::Check(check) => self.app.live.check(check).age(self.app.now),
+            Proof::Metric(metric) => self.app.live.metric(metric).age(self.app.now),
+        }
+    }
+
+    /// What came of it.
+    fn facts_of_begun(&self, step: StepIndex, definition: &Step, status: Status) -> Facts {
+        let state = self.app.run.state(step);
+        let reason = state.reason.as_deref().unwrap_or_default();
+        match status {
+            Status::Done => Facts::long(self.result(state, definition), self.theme.text),
+            Status::Waived => Facts::long(format!("waived: {reason}"), self.theme.dim),
+            Status::NotApplicable => {
+                Facts::long(format!("doesn't apply: {reason}"), self.theme.dim)
+            }
+            Status::Running => self.running(step, definition),
+            Status::Failed | Status::Unknown if definition.is_group() => {
+                Facts::short("see below", self.theme.status(status))
+            }
+            Status::Failed | Status::Unknown | Status::Todo => {
+                Facts::long(self.why(state), self.theme.status(status))
+            }
+        }
+    }
+
+    fn result(&self, state: &StepState, definition: &Step) -> String {
+        let unit = definition
+            .record
+            .as_ref()
+            .map(|record| record.unit.as_str())
+            .filter(|unit| !unit.is_empty());
+        match (&state.value, &state.evidence) {
+            (Some(value), _) => {
+                unit.map_or_else(|| format!("= {value}"), |unit| format!("= {value} {unit}"))
+            }
+            (None, Some(evidence)) => format!("= {}", evidence.observed),
+            (None, None) => String::new(),
+        }
+    }
+
+    fn running(&self, step: StepIndex, definition: &Step) -> Facts {
+        let started = self
+            .app
+            .run
+            .latest_attempt(step)
+            .map(|attempt| attempt.started);
+        let ran = started.map_or(Duration::ZERO, |at| between(at, self.app.now.wall));
+        let usual = definition
+            .command
+            .as_ref()
+            .and_then(|command| command.takes);
+        let of = usual
+            .map(|usual| format!(" of {}", stopwatch(usual)))
+            .unwrap_or_default();
+        Facts::short(format!("{}{of}", stopwatch(ran)), self.theme.accent)
+    }
+
+    fn why(&self, state: &StepState) -> String {
+        if let Some(evidence) = &state.evidence {
+            return evidence.observed.clone();
+        }
+        let attempt = state
+            .attempt
+            .and_then(|number| self.app.run.attempt(number));
+        attempt
+            .and_then(|attempt| attempt.outcome.as_ref())
+            .map(explain)
+            .unwrap_or_default()
+    }
+}
+
+/// Whether a step is to be worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// The one that is next where order matters.
+    Next,
+    /// May be worked on, or is done.
+    Open,
+    /// Its turn comes later.
+    Later,
+    /// Nothing is owed for it any more.
+    Over,
+}
+
+fn said(state: &StepState, by: &str) -> String {
+    match &state.signed {
+        Some(signed) if signed != by => format!("said {by}+{signed}"),
+        _ => format!("said {by}"),
+    }
+}
+
+fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::Safe => "safe",
+        Level::Changes => "changes",
+        Level::Destructive => "destruct",
+        Level::Ponr => "PONR",
+    }
+}
+
+/// How far a gate's poll has come, and how that looks.
+pub fn gate_state(app: &App, theme: &Theme, at: SectionIndex) -> (String, Style) {
+    let Some(gate) = &app.run.runbook().section(at).gate else {
+        return (String::new(), theme.dim);
+    };
+    let state = app.run.gates.get(&at);
+    let no_go = state.and_then(|state| {
+        state
+            .answers
+            .iter()
+            .find(|(_, given)| given.answer == Answer::NoGo)
+    });
+    let answered = state.map_or(0, |state| state.answers.len());
+    let is_holding = app
+        .run
+        .clock
+        .hold_now()
+        .is_some_and(|hold| hold.gate == Some(at));
+    if app.run.is_passed(at) {
+        return ("GO".to_owned(), theme.dim);
+    }
+    if let Some((role, _)) = no_go {
+        return (format!("NO-GO {role}"), theme.alarm);
+    }
+    let answers = if answered > 0 {
+        format!(" {answered}/{}", gate.roles.len())
+    } else {
+        String::new()
+    };
+    match holding(app) {
+        Some((lasted, _, _)) if is_holding => (
+            format!("HOLDING {}{answers}", short_duration(lasted)),
+            theme.warning,
+        ),
+        _ if answered > 0 => (format!("poll{answers}"), theme.accent),
+        _ => ("P polls".to_owned(), theme.text),
+    }
+}

@@ -1,0 +1,190 @@
+//! What a command printed: the newest lines, or older ones when scrolled back.
+//!
+//! Only the lines that are seen are built, so that ten thousand kept lines cost nothing.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+
+use super::{direction_word, elapsed, key};
+use crate::app::App;
+use crate::app::keys::Action;
+use crate::app::output::{Colour, Line, Look, Output};
+use crate::journal::{Direction, Outcome};
+use crate::run::Attempt;
+use crate::ui::page::Page;
+use crate::ui::panel::{Titles, panel};
+use crate::ui::pen::Pen;
+use crate::ui::text::{age, stopwatch, visible, width};
+use crate::ui::theme::{ColourDepth, Theme};
+
+/// A running command that has been silent for so long is flagged, never killed: some have nothing to say.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Draws the output of an attempt into all that is left of the page.
+///
+/// ```text
+/// ┌─ Output ─────────────────────────── RUNNING 1:12  pid 48113 ─┐
+/// │ deployment.apps/api image updated                            │
+/// │ following   last line 4s ago   18 lines                      │
+/// └──────────────────────────────────────────────────────────────┘
+/// ```
+pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, attempt: &Attempt) {
+    let area = page.rest();
+    let (state, style) = state(app, theme, attempt);
+    let title = if attempt.direction == Direction::Undo { "Output of the undo" } else { "Output" };
+    let titles = Titles { left: title, right: &state, right_style: Some(style), focused: true };
+    let inner = if area.height > 4 { panel(theme, area, page.buffer(), titles) } else { area };
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let Some((last, lines)) = inner.height.checked_sub(1).map(|lines| (Rect { y: inner.y + lines, height: 1, ..inner }, Rect { height: lines, ..inner })) else {
+        return;
+    };
+    match app.outputs.get(attempt.number) {
+        Some(output) => {
+            draw_lines(app, theme, page.buffer(), lines, output);
+            draw_status(app, theme, &mut Pen::new(page.buffer(), last, 0), attempt, output);
+        }
+        None => draw_forgotten(theme, &mut Page::new(page.buffer(), inner), attempt),
+    }
+}
+
+/// What the panel's corner says of the attempt.
+fn state(app: &App, theme: &Theme, attempt: &Attempt) -> (String, Style) {
+    let time = stopwatch(elapsed(app, attempt));
+    let undo = direction_word(attempt.direction);
+    match &attempt.outcome {
+        None if attempt.interrupted => (format!("{undo}STOPPING {time}"), theme.warning),
+        None => {
+            let pid = app.pids.get(&attempt.number).map_or_else(String::new, |pid| format!("  pid {pid}"));
+            (format!("{undo}RUNNING {time}{pid}"), theme.accent)
+        }
+        Some(outcome) => {
+            let style = if outcome.is_success() { theme.good } else { theme.alarm };
+            (format!("{undo}{} after {time}", in_short(outcome)), style)
+        }
+    }
+}
+
+/// An outcome for a panel's corner; what it means stands with the facts.
+fn in_short(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Exited { code } => format!("exit {code}"),
+        Outcome::Signalled { signal } => format!("signal {signal}"),
+        Outcome::NotStarted { .. } => "not started".to_owned(),
+        Outcome::Stopped => "stopped".to_owned(),
+        Outcome::Unknown { .. } => "UNKNOWN".to_owned(),
+    }
+}
+
+fn draw_lines(app: &App, theme: &Theme, buffer: &mut Buffer, area: Rect, output: &Output) {
+    let rows = usize::from(area.height);
+    let kept = output.lines.len();
+    // While following, the unfinished line is the last one; scrolled back, whole lines only, as the search counts.
+    let partial = output.partial.as_ref().filter(|_| app.view.scroll_back == 0);
+    let whole_rows = rows.saturating_sub(usize::from(partial.is_some()));
+    let end = kept.saturating_sub(app.view.scroll_back).max(whole_rows.min(kept));
+    let start = end.saturating_sub(whole_rows);
+    let needle = app.view.search.to_lowercase();
+    for (row, line) in output.lines.range(start..end).chain(partial).enumerate() {
+        let row = u16::try_from(row).unwrap_or(u16::MAX);
+        draw_line(theme, &mut Pen::new(buffer, area, row), line);
+        if !needle.is_empty() {
+            highlight(theme, buffer, area, row, line, &needle);
+        }
+    }
+}
+
+fn draw_line(theme: &Theme, pen: &mut Pen<'_>, line: &Line) {
+    for piece in &line.pieces {
+        pen.put(&piece.text, style_of(theme, piece.look));
+    }
+}
+
+/// Marks where the searched text stands in a drawn line.
+fn highlight(theme: &Theme, buffer: &mut Buffer, area: Rect, row: u16, line: &Line, needle: &str) {
+    let text = line.text();
+    let text = visible(&text);
+    let lowered = text.to_lowercase();
+    // Few letters change their length with their case; a line that has one goes without marks rather than with
+    // marks at the wrong place.
+    if lowered.len() != text.len() {
+        return;
+    }
+    let mut from = 0;
+    while let Some(at) = lowered[from..].find(needle).map(|at| from + at) {
+        let end = at + needle.len();
+        if text.is_char_boundary(at) && text.is_char_boundary(end) {
+            let x = u16::try_from(width(&text[..at])).unwrap_or(u16::MAX).saturating_add(area.x);
+            let cells = u16::try_from(width(&text[at..end])).unwrap_or(u16::MAX);
+            let found = Rect::new(x, area.y + row, cells, 1).intersection(area);
+            buffer.set_style(found, theme.selection.add_modifier(Modifier::BOLD));
+        }
+        from = end;
+    }
+}
+
+fn draw_status(app: &App, theme: &Theme, pen: &mut Pen<'_>, attempt: &Attempt, output: &Output) {
+    let follow = key(app, Action::Follow);
+    match app.view.scroll_back {
+        0 if attempt.is_running() => pen.put("following", theme.dim),
+        0 => pen.put("end", theme.dim),
+        lines => pen.put(&format!("{lines} lines before the end, {follow} follows"), theme.accent),
+    };
+    if let Some(last) = output.last.filter(|_| attempt.is_running()) {
+        let silent = app.now.monotonic.saturating_sub(last);
+        if silent >= SILENCE {
+            pen.put(&format!("   silent for {}", age(silent)), theme.warning);
+        } else {
+            pen.put(&format!("   last line {} ago", age(silent)), theme.dim);
+        }
+    }
+    pen.put(&format!("   {} lines", output.total()), theme.dim);
+    if output.skipped > 0 {
+        pen.put(&format!("   the first {} not kept here", output.skipped), theme.warning);
+    }
+    if !app.view.search.is_empty() {
+        pen.put(&format!("   search: {}", app.view.search), theme.dim);
+    }
+}
+
+/// An attempt of an earlier session, or one too old to be kept in memory.
+fn draw_forgotten(theme: &Theme, page: &mut Page<'_>, attempt: &Attempt) {
+    if let Some(line) = &attempt.last_line {
+        page.pen().put("last line: ", theme.dim).put(line, theme.text);
+    }
+    let words = if attempt.is_running() { "nothing printed yet" } else { "its output isn't held in memory: the run's folder has all of it" };
+    page.pen().put(words, theme.dim);
+}
+
+/// How a piece of foreign output looks here: its own colours where the terminal has them, never our background.
+fn style_of(theme: &Theme, look: Look) -> Style {
+    let flags = [
+        (look.bold, Modifier::BOLD),
+        (look.dim, Modifier::DIM),
+        (look.italic, Modifier::ITALIC),
+        (look.underline, Modifier::UNDERLINED),
+        (look.reverse, Modifier::REVERSED),
+    ];
+    let mut style = Style::new();
+    for (_, modifier) in flags.into_iter().filter(|(on, _)| *on) {
+        style = style.add_modifier(modifier);
+    }
+    let depth = theme.palette.depth;
+    style.fg = look.foreground.and_then(|colour| colour_at(depth, colour));
+    style.bg = look.background.and_then(|colour| colour_at(depth, colour));
+    style
+}
+
+/// The colour if the terminal has it. A missing one is left out rather than replaced: nothing depends on it.
+fn colour_at(depth: ColourDepth, colour: Colour) -> Option<Color> {
+    match (depth, colour) {
+        (ColourDepth::None, _) => None,
+        (_, Colour::Indexed(index @ 0..=15)) => Some(Color::Indexed(index)),
+        (ColourDepth::Ansi16, _) => None,
+        (_, Colour::Indexed(index)) => Some(Color::Indexed(index)),
+        (ColourDepth::TrueColour, Colour::Rgb(red, green, blue)) => Some(Color::Rgb(red, green, blue)),
+        (ColourDepth::Indexed256, Colour::Rgb(..)) => None,
+    }
+}
