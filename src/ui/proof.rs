@@ -11,7 +11,7 @@ use super::text::age;
 use super::theme::{Theme, verdict_mark};
 use crate::app::App;
 use crate::app::live::format_value;
-use crate::check::{Metric, Verdict};
+use crate::check::{Limit, Metric, Verdict};
 use crate::runbook::Proof;
 
 /// How much of the past a picture in a line shows.
@@ -36,9 +36,15 @@ pub fn draw(app: &App, theme: &Theme, proof: Proof, pen: &mut Pen<'_>) {
     };
     pen.right(&seen.map_or_else(|| "never".to_owned(), age), theme.dim);
     let room = pen.room();
-    pen.column(verdict_mark(verdict), 7, style);
-    pen.column(title(app, proof), name_cells(room), theme.text).skip(1);
-    pen.column(&reading(app, proof, verdict), value_cells(room), reading_style(theme, verdict)).skip(1);
+    pen.column(verdict_mark(verdict), MARK_CELLS, style);
+    pen.column(title(app, proof), name_cells(room), theme.text)
+        .skip(1);
+    pen.column(
+        &reading(app, proof, verdict),
+        value_cells(room),
+        reading_style(theme, verdict),
+    )
+    .skip(1);
     if let Proof::Metric(metric) = proof {
         draw_picture(app, theme, metric, pen);
     } else if let Some(because) = complaint(app, proof, verdict) {
@@ -73,17 +79,34 @@ fn reading_style(theme: &Theme, verdict: Verdict) -> Style {
     }
 }
 
+/// Cells of the mark's column.
+const MARK_CELLS: usize = 7;
+
+/// Cells for the name and the value. On a narrow line they share all of it; else a picture or a reason follows.
 fn name_cells(room: usize) -> usize {
-    (room / 3).clamp(8, 26)
+    if room < NARROW {
+        room.saturating_sub(MARK_CELLS + 2) * 3 / 5
+    } else {
+        (room * 3 / 10).min(26)
+    }
 }
 
 fn value_cells(room: usize) -> usize {
-    (room / 5).clamp(8, 16)
+    if room < NARROW {
+        room.saturating_sub(MARK_CELLS + 2 + name_cells(room))
+    } else {
+        (room / 6).clamp(9, 16)
+    }
 }
+
+/// Below so many cells there is nothing but mark, name and value.
+const NARROW: usize = 46;
 
 /// Why a check isn't passing.
 fn complaint(app: &App, proof: Proof, verdict: Verdict) -> Option<String> {
-    let Proof::Check(check) = proof else { return None };
+    let Proof::Check(check) = proof else {
+        return None;
+    };
     let (judgement, _) = app.live.check(check).latest()?;
     (verdict != Verdict::Pass && !judgement.because.is_empty()).then(|| judgement.because.clone())
 }
@@ -91,25 +114,40 @@ fn complaint(app: &App, proof: Proof, verdict: Verdict) -> Option<String> {
 fn draw_picture(app: &App, theme: &Theme, metric: usize, pen: &mut Pen<'_>) {
     let definition = &app.run.runbook().metrics[metric];
     let state = app.live.metric(metric);
-    let limit = limit_words(definition);
+    let limit = limit_words(definition, state.baseline().map(|baseline| baseline.median));
     if pen.room() >= PICTURE_CELLS + 2 {
         let values = state.series().spark(PICTURE_CELLS, PICTURE_WINDOW, app.now);
-        pen.put(&spark(theme, &values, top_of_scale(definition)), theme.text).put(" ", theme.text);
+        pen.put(&spark(theme, &values, top_of_scale(definition)), theme.text)
+            .put(" ", theme.text);
     }
     pen.put(&limit, theme.dim);
     if let Some(baseline) = state.baseline().filter(|_| pen.room() > 18) {
-        let band = format!("{}-{}", format_value(baseline.low, ""), format_value(baseline.high, ""));
+        let band = format!(
+            "{}-{}",
+            format_value(baseline.low, ""),
+            format_value(baseline.high, "")
+        );
         pen.put("  base ", theme.dim).put(&band, theme.dim);
     }
 }
 
-/// The limit beyond which a metric fails, or warns when it never fails.
-pub fn limit_words(metric: &Metric) -> String {
-    match (&metric.fail, &metric.warn) {
-        (Some(fail), _) => format!("fails {fail}"),
-        (None, Some(warn)) => format!("warns {warn}"),
+/// The limit beyond which a metric fails, or warns when it never fails; a relative one as a number once it is known.
+fn limit_words(metric: &Metric, baseline: Option<f64>) -> String {
+    let words = |limit: Limit| match limit.resolve(baseline) {
+        Some(bound) => format!("{} {}", limit.comparison, trimmed(bound)),
+        None => limit.to_string(),
+    };
+    match (metric.fail, metric.warn) {
+        (Some(fail), _) => format!("fails {}", words(fail)),
+        (None, Some(warn)) => format!("warns {}", words(warn)),
         (None, None) => String::new(),
     }
+}
+
+/// A number with as many digits as it needs, at most two behind the point: limits are written by people.
+fn trimmed(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The least that a picture's scale reaches up to: the limit, so that the distance to it can be seen.
@@ -120,14 +158,29 @@ fn top_of_scale(metric: &Metric) -> Option<f64> {
 
 /// A picture of values on a scale from zero (or the lowest) to the limit (or the highest). Gaps stay gaps.
 pub fn spark(theme: &Theme, values: &[Option<f64>], reach: Option<f64>) -> String {
-    let known = || values.iter().flatten().copied().filter(|value| value.is_finite());
+    let known = || {
+        values
+            .iter()
+            .flatten()
+            .copied()
+            .filter(|value| value.is_finite())
+    };
     let low = known().fold(0.0, f64::min);
-    let high = known().chain(reach.filter(|reach| reach.is_finite())).fold(low, f64::max);
+    let high = known()
+        .chain(reach.filter(|reach| reach.is_finite()))
+        .fold(low, f64::max);
     let height = |value: f64| {
-        let share = if high > low { (value - low) / (high - low) } else { 0.0 };
+        let share = if high > low {
+            (value - low) / (high - low)
+        } else {
+            0.0
+        };
         theme.spark[((share * 7.0).round() as usize).min(7)]
     };
-    values.iter().map(|value| value.filter(|value| value.is_finite()).map_or(" ", height)).collect()
+    values
+        .iter()
+        .map(|value| value.filter(|value| value.is_finite()).map_or(" ", height))
+        .collect()
 }
 
 #[cfg(test)]
@@ -137,9 +190,19 @@ mod tests {
     #[test]
     fn a_picture_shows_the_distance_to_the_limit_and_leaves_gaps() {
         let theme = Theme::default();
-        assert_eq!(spark(&theme, &[Some(0.0), None, Some(5.0), Some(f64::NAN)], Some(10.0)), "▁ ▅ ");
+        assert_eq!(
+            spark(
+                &theme,
+                &[Some(0.0), None, Some(5.0), Some(f64::NAN)],
+                Some(10.0)
+            ),
+            "▁ ▅ "
+        );
         assert_eq!(spark(&theme, &[Some(3.0), Some(3.0)], None), "██");
         assert_eq!(spark(&theme, &[Some(0.0)], None), "▁");
-        assert_eq!(spark(&theme, &[Some(f64::INFINITY), Some(-1.0)], Some(f64::NAN)), " ▁");
+        assert_eq!(
+            spark(&theme, &[Some(f64::INFINITY), Some(-1.0)], Some(f64::NAN)),
+            " ▁"
+        );
     }
 }
