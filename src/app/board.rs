@@ -192,6 +192,8 @@ impl App {
                     .map_or(0, |gate| gate.roles.len());
                 self.view.poll_cursor = moved(self.view.poll_cursor, lines, roles);
             }
+            // Without output it is the step's text that scrolls, and a text is read from its start.
+            Screen::Step(step) if self.run.latest_attempt(step).is_none() => self.scroll(lines),
             Screen::Step(_) | Screen::Log | Screen::Timeline => self.scroll(-lines),
         }
     }
