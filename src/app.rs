@@ -277,7 +277,7 @@ impl App {
     }
 
     fn handle(&mut self, msg: Msg) -> Vec<Effect> {
-        if self.awaiting > 0 && matches!(msg, Msg::Key(_) | Msg::Paste(_)) {
+        if self.awaiting > 0 && matches!(msg, Msg::Key(_) | Msg::Paste(_) | Msg::Click(_) | Msg::Wheel(_)) {
             self.defer(msg);
             return Vec::new();
         }
