@@ -338,8 +338,10 @@ impl App {
     /// Does what a key or a line of the palette asks for.
     pub fn act(&mut self, action: Action) -> Vec<Effect> {
         self.dirty = true;
-        if self.options.read_only && changes_run(action) {
-            return self.refuse("this run is open read-only: leave, and `tminus resume` it to act");
+        if changes_run(action)
+            && let Some(why) = self.unchangeable(action)
+        {
+            return self.refuse(why);
         }
         match action {
             Action::Record
@@ -367,6 +369,18 @@ impl App {
             }
             Action::Leave => self.leave(),
             _ => self.act_looking(action),
+        }
+    }
+
+    /// Why nothing about the run may be changed; after its end only words may be added.
+    fn unchangeable(&self, action: Action) -> Option<&'static str> {
+        let adds_words = matches!(action, Action::Note | Action::Todo | Action::StatusMessage);
+        if self.options.read_only {
+            Some("this run is open read-only: leave, and `tminus resume` it to act")
+        } else if self.run.ended.is_some() && !adds_words {
+            Some("this run is closed: only notes, to-dos and status messages can be added")
+        } else {
+            None
         }
     }
 
@@ -416,7 +430,7 @@ impl App {
     }
 }
 
-/// Whether an action is out of the question in a read-only session.
+/// Whether an action is out of the question in a read-only session and after the run's end.
 fn changes_run(action: Action) -> bool {
     !matches!(
         action,
@@ -452,5 +466,7 @@ fn changes_run(action: Action) -> bool {
             | Action::Interrupt
             | Action::Leave
             | Action::Poll
+            // Shows the screen; what it asks there knows by itself when not to.
+            | Action::Rollback
     )
 }
