@@ -51,14 +51,20 @@ pub struct Law {
 
 impl Law {
     /// Judges what a message led to; an error names the breach.
+    ///
+    /// `acts` says whether the session may act at all: a read-only one sees what others recorded and follows nothing up.
     pub fn judge(
         &mut self,
         now: Duration,
+        acts: bool,
         cause: &Cause,
         effects: &[Effect],
     ) -> Result<(), String> {
         for effect in effects {
             match effect {
+                Effect::Record { .. } | Effect::Spawn(_) | Effect::Signal { .. } if !acts => {
+                    return Err(format!("a read-only session asked for {effect:?}"));
+                }
                 Effect::Spawn(spawn) => self.judge_spawn(cause, spawn)?,
                 Effect::Signal {
                     attempt,
@@ -71,7 +77,12 @@ impl Law {
                 _ => {}
             }
         }
-        Ok(())
+        match cause {
+            Cause::Started { attempt, .. } if acts && !self.spawned.contains(attempt) => {
+                Err(format!("attempt {attempt} was recorded and not started"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn judge_spawn(&mut self, cause: &Cause, spawn: &Spawn) -> Result<(), String> {
