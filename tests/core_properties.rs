@@ -68,7 +68,13 @@ const ACTS: &[&str] = &[
     ". space 2 2 enter",
     ". x y",
     ". x",
-    ". x b o enter p r o d - e u enter",
+    "2 x y",
+    "2 x y",
+    "2 x",
+    "2 x b o enter p r o d - e u enter",
+    "2 space",
+    "3 space",
+    "3 space n o enter",
     ". enter enter",
     "W n o enter",
     "S n o enter",
@@ -98,6 +104,16 @@ const ACTS: &[&str] = &[
     ": t a k e space a enter enter enter",
     ": p o d s enter",
     "/ a enter n N",
+];
+
+/// How far a run has come before its random story begins.
+const BEGINNINGS: &[&[&str]] = &[
+    &[],
+    // The poll is GO, a hold that is on is released, the first option is taken.
+    &["P + + +", "esc H esc", "2 enter enter esc"],
+    // And its first command runs.
+    &["P + + +", "esc H esc", "2 enter enter esc", "2 x y"],
+    &["B 1 p r o d - e u enter", "esc esc B 1 d e m o enter"],
 ];
 
 static KESTREL: LazyLock<Arc<Runbook>> = LazyLock::new(|| {
@@ -220,13 +236,17 @@ fn any_happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-fn any_story() -> impl Strategy<Value = (bool, i64, Vec<Happening>)> {
+/// Which runbook, how many minutes before T-0, how far already, and what happens then.
+type Story = (bool, i64, &'static [&'static str], Vec<Happening>);
+
+fn any_story() -> impl Strategy<Value = Story> {
     let happenings = prop::collection::vec(any_happening(), 1..80);
-    (any::<bool>(), 0..120_i64, happenings)
+    let beginning = prop::sample::select(BEGINNINGS.to_vec());
+    (any::<bool>(), 0..120_i64, beginning, happenings)
 }
 
-/// A run of one of two runbooks, so many minutes before T-0, in which all is well so far.
-fn world(demo: bool, minutes: i64) -> World {
+/// A run of one of two runbooks in which all is well so far.
+fn world(demo: bool, minutes: i64, beginning: &[&'static str]) -> World {
     let runbook = Arc::clone(if demo { &DEMO } else { &KESTREL });
     let mut world = World::open(runbook, options(false), SignedDuration::from_mins(minutes));
     for check in 0..4 {
@@ -234,6 +254,10 @@ fn world(demo: bool, minutes: i64) -> World {
     }
     for metric in 0..2 {
         world.metrics.insert(metric, Ok(0.1));
+    }
+    world.wait(Duration::from_secs(40));
+    for keys in beginning {
+        happen(&mut world, &Happening::Act(keys));
     }
     world
 }
@@ -322,8 +346,8 @@ proptest! {
     /// Nothing panics, nothing is acted on that isn't recorded, nothing is recorded by a read-only session, and the
     /// journal gives back the run exactly as it stands, after every single happening.
     #[test]
-    fn the_laws_hold_in_every_story((demo, minutes, happenings) in any_story()) {
-        let mut world = world(demo, minutes);
+    fn the_laws_hold_in_every_story((demo, minutes, beginning, happenings) in any_story()) {
+        let mut world = world(demo, minutes, beginning);
         for happening in &happenings {
             happen(&mut world, happening);
             world.check_resumable();
@@ -333,8 +357,8 @@ proptest! {
 
     /// Whatever state a story leads to can be drawn at whatever size, in every palette.
     #[test]
-    fn every_state_can_be_drawn((demo, minutes, happenings) in any_story(), (columns, rows) in any_size()) {
-        let mut world = world(demo, minutes);
+    fn every_state_can_be_drawn((demo, minutes, beginning, happenings) in any_story(), (columns, rows) in any_size()) {
+        let mut world = world(demo, minutes, beginning);
         world.send(Msg::Resize(columns, rows));
         for (number, happening) in happenings.iter().enumerate() {
             happen(&mut world, happening);

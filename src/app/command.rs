@@ -360,6 +360,9 @@ impl App {
         {
             return self.refuse("it has ended already");
         }
+        if self.kill_at.iter().any(|(asked, _)| *asked == attempt) {
+            return self.refuse("it was asked to stop already: KILL follows");
+        }
         self.record(Event::AttemptInterrupted { attempt })
     }
 

@@ -45,8 +45,8 @@ impl From<&Msg> for Cause {
 #[derive(Debug, Default)]
 pub struct Law {
     spawned: BTreeSet<u64>,
+    /// Attempts that got TERM and no KILL yet.
     terminated: BTreeMap<u64, Duration>,
-    killed: BTreeSet<u64>,
 }
 
 impl Law {
@@ -107,21 +107,18 @@ impl Law {
             return Err(format!("attempt {attempt} got TERM because of {cause:?}"));
         }
         if self.terminated.insert(attempt, now).is_some() {
-            return Err(format!("attempt {attempt} got TERM twice"));
+            return Err(format!("attempt {attempt} got TERM twice before its KILL"));
         }
         Ok(())
     }
 
-    /// A KILL needs no record of its own: it is the announced end of the recorded interruption.
+    /// A KILL needs no record of its own: it is the announced end of the recorded interruption, and comes once for it.
     fn judge_kill(&mut self, now: Duration, attempt: u64) -> Result<(), String> {
-        let asked = self.terminated.get(&attempt);
-        if asked.is_none_or(|asked| now < *asked + GRACE) {
+        let asked = self.terminated.remove(&attempt);
+        if asked.is_none_or(|asked| now < asked + GRACE) {
             return Err(format!(
                 "attempt {attempt} got KILL at {now:?}, TERM was at {asked:?}"
             ));
-        }
-        if !self.killed.insert(attempt) {
-            return Err(format!("attempt {attempt} got KILL twice"));
         }
         Ok(())
     }
