@@ -20,7 +20,7 @@ pub mod recording;
 pub mod search;
 pub mod view;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -208,6 +208,8 @@ pub struct App {
     pub now: Now,
     /// What is on its way to the disk, oldest first; it is answered in this order.
     in_flight: VecDeque<Request>,
+    /// The names of those in flight that the program found out: a thousand checks look them up with every message.
+    requested: BTreeSet<String>,
     /// What came while an operator's act was on its way.
     deferred: VecDeque<Msg>,
     /// Automatic events are held back until then (monotonic), after the disk refused something: asked for again at
@@ -256,6 +258,7 @@ impl App {
             saving: Saving::Saved,
             now,
             in_flight: VecDeque::new(),
+            requested: BTreeSet::new(),
             deferred: VecDeque::new(),
             quiet_until: Duration::ZERO,
             ends: BTreeMap::new(),
@@ -458,6 +461,7 @@ impl App {
         if silent || self.now.monotonic < self.quiet_until || self.is_requested(&name) {
             return None;
         }
+        self.requested.insert(name.clone());
         self.in_flight.push_back(Request::Found(name));
         Some(Effect::Record {
             by: AUTO.to_owned(),
@@ -471,9 +475,16 @@ impl App {
     }
 
     fn is_requested(&self, name: &str) -> bool {
-        self.in_flight
-            .iter()
-            .any(|request| matches!(request, Request::Found(found) if found == name))
+        self.requested.contains(name)
+    }
+
+    /// The disk answered: takes out what the answer is for. Nothing is, when it is somebody else's run.
+    fn answered(&mut self) -> Option<Request> {
+        let request = self.in_flight.pop_front();
+        if let Some(Request::Found(name)) = &request {
+            self.requested.remove(name);
+        }
+        request
     }
 
     fn refuse(&mut self, why: &str) -> Vec<Effect> {

@@ -126,7 +126,8 @@ static DEMO: LazyLock<Arc<Runbook>> =
 
 fn repository_runbook(path: &str, variables: &BTreeMap<String, String>) -> Arc<Runbook> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    runbook_from(&std::fs::read_to_string(path).unwrap(), variables).unwrap()
+    let text = std::fs::read_to_string(path).expect("it is in the repository");
+    runbook_from(&text, variables).expect("it is sound")
 }
 
 fn any_key() -> impl Strategy<Value = Key> {
@@ -277,7 +278,7 @@ fn happen(world: &mut World, happening: &Happening) {
         Happening::Act(keys) => {
             for key in keys.split_whitespace() {
                 world.leap(tminus::app::overlay::DEAD_TIME);
-                world.press(key.parse().unwrap());
+                world.press(key.parse().expect("ACTS names known keys"));
             }
         }
         Happening::Type(text) => world.type_text(&text),
@@ -328,7 +329,7 @@ fn happen_outside(world: &mut World, happening: Happening) {
         Happening::Output(attempt, lines) => world.send(Msg::Output {
             attempt,
             lines: vec![Line::plain("printed"); lines],
-            partial: (lines % 2 == 0).then(|| Line::plain("…")),
+            partial: (lines.is_multiple_of(2)).then(|| Line::plain("…")),
             skipped: 3,
         }),
         Happening::Ended(attempt, outcome) => world.send(Msg::Ended {
@@ -362,7 +363,7 @@ proptest! {
         world.send(Msg::Resize(columns, rows));
         for (number, happening) in happenings.iter().enumerate() {
             happen(&mut world, happening);
-            if number % 4 == 0 || number + 1 == happenings.len() {
+            if number.is_multiple_of(4) || number + 1 == happenings.len() {
                 draw(&world, number);
             }
         }
@@ -378,12 +379,12 @@ fn draw(world: &World, number: usize) {
     ];
     let theme = Theme::new(Palette {
         depth: depths[number % depths.len()],
-        background: if number % 3 == 0 {
+        background: if number.is_multiple_of(3) {
             Background::Light
         } else {
             Background::Dark
         },
-        ascii: number % 5 == 0,
+        ascii: number.is_multiple_of(5),
     });
     let (columns, rows) = world.app.view.size;
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();

@@ -17,7 +17,7 @@ impl App {
     pub(super) fn on_recorded(&mut self, entry: Entry) -> Vec<Effect> {
         self.dirty = true;
         self.saving = Saving::Saved;
-        self.in_flight.pop_front();
+        self.answered();
         let entry = std::sync::Arc::new(entry);
         let next_before = self.next_row();
         let cursor_on_next = next_before.is_some_and(|row| row == self.view.cursor);
@@ -186,7 +186,7 @@ impl App {
     }
 
     pub(super) fn on_record_failed(&mut self, message: String, fatal: bool) -> Vec<Effect> {
-        let request = self.in_flight.pop_front();
+        let request = self.answered();
         self.quiet_until = self.now.monotonic + super::QUIET;
         self.say(Tone::Alarm, format!("NOT SAVED: {message}"));
         let is_retry = matches!(self.saving, Saving::Failed(_))
