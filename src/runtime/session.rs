@@ -258,6 +258,10 @@ impl Turn {
         self.draw()?;
         let effects = self.app.start();
         self.perform(effects);
+        #[cfg(debug_assertions)]
+        if std::env::var_os("TMINUS_TEST_PANIC").is_some() {
+            panic!("asked for by the environment, to see what a panic leaves behind");
+        }
         loop {
             self.draw_if_due()?;
             let woken = self.wait().await;
