@@ -226,7 +226,7 @@ fn draw_role(
                 .column(&wall(given.at), 10, theme.dim);
             let reason = given.reason.as_deref().unwrap_or_default();
             pen.put(reason, theme.text);
-            if !pointed && pen.room() > given.by.len() + 10 {
+            if pen.room() > given.by.len() + 10 {
                 pen.right(&format!("noted by {}", given.by), theme.dim);
             }
         }

@@ -102,13 +102,13 @@ fn value_cells(room: usize) -> usize {
 /// Below so many cells there is nothing but mark, name and value.
 const NARROW: usize = 46;
 
-/// Why a check isn't passing.
+/// Why a check isn't passing; an old answer doesn't explain why there is no new one.
 fn complaint(app: &App, proof: Proof, verdict: Verdict) -> Option<String> {
     let Proof::Check(check) = proof else {
         return None;
     };
     let (judgement, _) = app.live.check(check).latest()?;
-    (verdict != Verdict::Pass && !judgement.because.is_empty()).then(|| judgement.because.clone())
+    (verdict != Verdict::Pass && judgement.verdict == verdict).then(|| judgement.because.clone())
 }
 
 fn draw_picture(app: &App, theme: &Theme, metric: usize, pen: &mut Pen<'_>) {

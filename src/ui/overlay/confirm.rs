@@ -91,6 +91,7 @@ fn about(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words
             );
         }
         (None, _) if command.level == Level::Safe || is_rollback_step(app, confirm) => {}
+        (None, _) if command.level == Level::Ponr => lines.push(labelled(theme, "undo", "none")),
         (None, _) => lines.push(labelled(theme, "undo", "none: only a rollback goes back")),
     }
     lines.push(labelled(
