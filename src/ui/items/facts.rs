@@ -44,7 +44,12 @@ impl Facts {
 
 impl List<'_> {
     /// What kind of step it is, or what its proof says at present.
-    pub(super) fn facts_of_open(&self, step: StepIndex, definition: &Step, quiet: Style) -> Option<Facts> {
+    pub(super) fn facts_of_open(
+        &self,
+        step: StepIndex,
+        definition: &Step,
+        quiet: Style,
+    ) -> Option<Facts> {
         let state = self.app.run.state(step);
         if let (true, Some(reason)) = (state.skipped, &state.reason) {
             return Some(Facts::long(
@@ -135,7 +140,12 @@ impl List<'_> {
     }
 
     /// What came of it.
-    pub(super) fn facts_of_begun(&self, step: StepIndex, definition: &Step, status: Status) -> Facts {
+    pub(super) fn facts_of_begun(
+        &self,
+        step: StepIndex,
+        definition: &Step,
+        status: Status,
+    ) -> Facts {
         let state = self.app.run.state(step);
         let reason = state.reason.as_deref().unwrap_or_default();
         match status {
