@@ -3,6 +3,7 @@
 //! The core decides, this performs. Nothing here keeps state of the run: what has to survive is in the journal.
 
 pub mod demo;
+pub mod output;
 pub mod probe;
 pub mod recorder;
 pub mod store;

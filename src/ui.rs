@@ -57,6 +57,27 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     theme.finish(frame.buffer_mut());
 }
 
+/// Which of the checklist's rows is drawn at this column and row of the terminal, for the mouse.
+pub fn row_at(app: &App, theme: &Theme, column: u16, row: u16) -> Option<usize> {
+    let area = Rect::new(0, 0, app.view.size.0, app.view.size.1);
+    if layout::is_tiny(area) || app.view.screen != Screen::Board || app.view.zoomed {
+        return None;
+    }
+    let banners = u16::try_from(banner::banners(app, theme).len()).unwrap_or(u16::MAX);
+    let places = layout::frame(area, banners, app.options.coach);
+    let items = layout::board(area, &places, app.view.details).items;
+    let inside = items.inner(ratatui::layout::Margin::new(1, 1));
+    if !inside.contains(ratatui::layout::Position::new(column, row)) {
+        return None;
+    }
+    let visible = page::window(
+        app.view.cursor,
+        app.view.rows.len(),
+        usize::from(inside.height),
+    );
+    visible.into_iter().nth(usize::from(row - inside.y))
+}
+
 fn draw_screen(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mut Frame<'_>) {
     let banners = banner::banners(app, theme);
     let rows = u16::try_from(banners.len()).unwrap_or(u16::MAX);

@@ -3,7 +3,7 @@
 //!
 //! Each is drawn alone into the room that header and footer leave it, so that a change to those leaves these be.
 
-#[path = "screens_more/render.rs"]
+#[path = "screens/render.rs"]
 mod render;
 #[path = "screens_more/world.rs"]
 mod world;

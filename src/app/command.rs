@@ -151,7 +151,15 @@ impl App {
         Vec::new()
     }
 
+    /// Asks for the intent to be recorded. What stood in the way is asked once more: a dialog may have been open for
+    /// long, and a countdown lasts ten seconds in which a check can vanish.
     fn start_command(&mut self, confirm: &Confirm) -> Vec<Effect> {
+        if let Some(why) = confirm
+            .step
+            .and_then(|step| self.cannot_run(step, confirm.direction))
+        {
+            return self.refuse(&why);
+        }
         self.issued_attempts = self.issued_attempts.max(self.run.next_attempt() - 1) + 1;
         let step = confirm
             .step

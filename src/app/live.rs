@@ -223,6 +223,17 @@ impl Live {
         }
     }
 
+    /// Whether something that proves was looked at in this session, whatever came of it.
+    pub fn was_seen(&self, proof: Proof) -> bool {
+        match proof {
+            Proof::Check(check) => self.checks[check].0.latest().is_some(),
+            Proof::Metric(metric) => {
+                let state = &self.metrics[metric].0;
+                state.value().is_some() || state.blind().is_some()
+            }
+        }
+    }
+
     /// What was last seen of something that proves, in a few words.
     pub fn observed(&self, proof: Proof) -> String {
         match proof {

@@ -390,6 +390,8 @@ impl App {
             .iter()
             .all(|&proof| self.live.verdict(proof, self.now) == Verdict::Pass);
         match self.run.state(step).status {
+            // Only a later sample contradicts: after a resume nothing was looked at yet.
+            Status::Done if !proofs.iter().all(|&proof| self.live.was_seen(proof)) => None,
             Status::Done if !holds && self.can_be_contradicted(step) => {
                 self.contradict(step, &proofs)
             }
@@ -597,7 +599,7 @@ impl App {
             .settle
             .unwrap_or(DEFAULT_SETTLE);
         let since = match (decision, &self.run.rollback) {
-            (Decision::RollBack, Some(rollback)) => {
+            (Decision::RollBack, Some(rollback)) if rollback.started >= decided => {
                 rollback.closed.map_or(self.now.wall, |(at, _)| at)
             }
             _ => decided,

@@ -267,8 +267,9 @@ impl App {
             return Err("a value is needed: W waives the step instead".to_owned());
         }
         if let Some(want) = &record.want {
-            let number = leading_number(typed)
-                .ok_or_else(|| format!("`{typed}` has no number to compare with {want}"))?;
+            let number = leading_number(typed).ok_or_else(|| {
+                format!("`{typed}` has no number to compare with {want} (no comma: write 0.5)")
+            })?;
             if want.holds(number, None) == Some(false) {
                 return Err(format!(
                     "{number} isn't {want}: fix it and measure again, or W waives it with a reason"
@@ -714,11 +715,14 @@ fn trimmed(value: f64) -> String {
 }
 
 /// The number at the start of what was typed, so that `22 min` and `4.5%` can be compared.
+///
+/// A comma right after a digit is no number at all: read up to it, `0,9` would be 0 and `1,200` would be 1, and
+/// both could slip below a limit that they break.
 fn leading_number(typed: &str) -> Option<f64> {
     let typed = typed.trim();
     let end = typed
         .find(|character: char| {
-            !(character.is_ascii_digit() || matches!(character, '.' | '-' | '+'))
+            !(character.is_ascii_digit() || matches!(character, '.' | ',' | '-' | '+'))
         })
         .unwrap_or(typed.len());
     typed[..end].parse().ok()

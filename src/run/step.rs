@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Run;
 use crate::journal::{Basis, Direction, Entry, Event, Evidence, Outcome};
-use crate::runbook::{Step, StepId, StepIndex};
+use crate::runbook::{Home, Step, StepId, StepIndex};
 
 /// Where a step stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -234,6 +234,15 @@ impl Run {
         state.attempt = Some(attempt);
         state.by = Some(entry.by.clone());
         state.at = Some(entry.at);
+    }
+
+    /// Going back a second time walks the same steps again.
+    pub(super) fn reopen_rollback(&mut self, rollback: usize) {
+        let runbook = Arc::clone(self.runbook());
+        let members = runbook
+            .step_indices()
+            .filter(|&step| runbook.step(step).home == Home::Rollback(rollback));
+        members.for_each(|step| self.steps[step.0].reopen(""));
     }
 
     fn change(&mut self, entry: &Entry, id: &StepId, change: impl FnOnce(&mut StepState)) {

@@ -81,6 +81,7 @@ impl Run {
             }
             Event::RollbackStarted { rollback, typed } => {
                 if let Some(index) = self.runbook().find_rollback(rollback) {
+                    self.reopen_rollback(index);
                     self.rollback = Some(RollbackState::started(index, entry, typed));
                 }
             }

@@ -97,7 +97,7 @@ fn push_visible(shown: &mut String, character: char) {
 
 /// Control characters, and format characters without a picture of their own (Unicode's bidirectional controls,
 /// zero-width characters, fillers and tags).
-fn is_hidden(character: char) -> bool {
+pub fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}'

@@ -1,0 +1,117 @@
+//! The one rule, watched from outside: the world is acted on only in reaction to a recorded event.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tminus::app::command::GRACE;
+use tminus::app::{Effect, Msg, Spawn, Stop};
+use tminus::journal::Event;
+
+/// The part of a message that can justify an effect.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cause {
+    /// The intent to run a command is on disk.
+    Started {
+        /// The attempt.
+        attempt: u64,
+        /// What was recorded to be run.
+        command: String,
+    },
+    /// The wish to stop a command is on disk.
+    Interrupted(u64),
+    /// Nothing that may lead to a command or a signal.
+    Other,
+}
+
+impl From<&Msg> for Cause {
+    fn from(msg: &Msg) -> Self {
+        let Msg::Recorded(entry) = msg else {
+            return Self::Other;
+        };
+        match &entry.event {
+            Event::AttemptStarted {
+                attempt, command, ..
+            } => Self::Started {
+                attempt: *attempt,
+                command: command.clone(),
+            },
+            Event::AttemptInterrupted { attempt } => Self::Interrupted(*attempt),
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What was done so far, and when.
+#[derive(Debug, Default)]
+pub struct Law {
+    spawned: BTreeSet<u64>,
+    terminated: BTreeMap<u64, Duration>,
+    killed: BTreeSet<u64>,
+}
+
+impl Law {
+    /// Judges what a message led to; an error names the breach.
+    pub fn judge(
+        &mut self,
+        now: Duration,
+        cause: &Cause,
+        effects: &[Effect],
+    ) -> Result<(), String> {
+        for effect in effects {
+            match effect {
+                Effect::Spawn(spawn) => self.judge_spawn(cause, spawn)?,
+                Effect::Signal {
+                    attempt,
+                    stop: Stop::Terminate,
+                } => self.judge_term(now, cause, *attempt)?,
+                Effect::Signal {
+                    attempt,
+                    stop: Stop::Kill,
+                } => self.judge_kill(now, *attempt)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_spawn(&mut self, cause: &Cause, spawn: &Spawn) -> Result<(), String> {
+        let recorded = Cause::Started {
+            attempt: spawn.attempt,
+            command: spawn.command.clone(),
+        };
+        if *cause != recorded {
+            return Err(format!(
+                "attempt {} was started because of {cause:?}",
+                spawn.attempt
+            ));
+        }
+        if !self.spawned.insert(spawn.attempt) {
+            return Err(format!("attempt {} was started twice", spawn.attempt));
+        }
+        Ok(())
+    }
+
+    fn judge_term(&mut self, now: Duration, cause: &Cause, attempt: u64) -> Result<(), String> {
+        if *cause != Cause::Interrupted(attempt) {
+            return Err(format!("attempt {attempt} got TERM because of {cause:?}"));
+        }
+        if self.terminated.insert(attempt, now).is_some() {
+            return Err(format!("attempt {attempt} got TERM twice"));
+        }
+        Ok(())
+    }
+
+    /// A KILL needs no record of its own: it is the announced end of the recorded interruption.
+    fn judge_kill(&mut self, now: Duration, attempt: u64) -> Result<(), String> {
+        let asked = self.terminated.get(&attempt);
+        if asked.is_none_or(|asked| now < *asked + GRACE) {
+            return Err(format!(
+                "attempt {attempt} got KILL at {now:?}, TERM was at {asked:?}"
+            ));
+        }
+        if !self.killed.insert(attempt) {
+            return Err(format!("attempt {attempt} got KILL twice"));
+        }
+        Ok(())
+    }
+}
