@@ -49,7 +49,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let area = frame.area();
     let glance = Glance::new(app);
     if layout::is_tiny(area) {
-        tiny::draw(app, theme, &glance, area, frame.buffer_mut());
+        tiny::draw(app, theme, &glance, area, frame);
     } else {
         draw_screen(app, theme, &glance, area, frame);
     }
@@ -92,10 +92,18 @@ fn draw_screen(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mu
     footer::draw_hints(app, theme, places.hints, buffer);
     match app.view.screen {
         Screen::Board => board::draw(app, theme, glance, area, &places, buffer),
-        Screen::Log => log::draw(app, theme, glance, places.body, buffer),
-        Screen::Step(step) => step::draw(app, theme, places.body, frame, step),
-        Screen::Poll(section) => poll::draw(app, theme, places.body, frame, section),
-        Screen::Rollback => rollback::draw(app, theme, places.body, frame),
-        Screen::Timeline => timeline::draw(app, theme, places.body, frame),
+        _ => draw_other(app, theme, glance, places.body, frame),
+    }
+}
+
+/// Draws what is not the board.
+fn draw_other(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mut Frame<'_>) {
+    match app.view.screen {
+        Screen::Board => {}
+        Screen::Log => log::draw(app, theme, glance, area, frame.buffer_mut()),
+        Screen::Step(step) => step::draw(app, theme, area, frame, step),
+        Screen::Poll(section) => poll::draw(app, theme, area, frame, section),
+        Screen::Rollback => rollback::draw(app, theme, area, frame),
+        Screen::Timeline => timeline::draw(app, theme, area, frame),
     }
 }
