@@ -40,9 +40,9 @@ pub fn draw(picker: &Picker, theme: &Theme, frame: &mut Frame<'_>) {
     let body = page.take(page.left().saturating_sub(2));
     let rows = picker.rows();
     if picker.help {
-        draw_help(theme, &mut Page::new(page.buffer(), body));
+        draw_help(theme, &mut page.part(body));
     } else if rows.is_empty() {
-        draw_nothing(picker, theme, &mut Page::new(page.buffer(), body));
+        draw_nothing(picker, theme, &mut page.part(body));
     } else if body.width < SMALLEST_PANELS.0 || area.height < SMALLEST_PANELS.1 {
         draw_list(picker, theme, page.buffer(), body, &rows, 0);
     } else {
@@ -66,8 +66,11 @@ struct Group {
     count: usize,
 }
 
+/// A heading, its hint, and which rows stand under it.
+type Kind = (&'static str, &'static str, fn(&PickerRow) -> bool);
+
 fn groups(rows: &[PickerRow]) -> Vec<Group> {
-    let kinds: [(&str, &str, fn(&PickerRow) -> bool); 3] = [
+    let kinds: [Kind; 3] = [
         ("Open runs", "enter goes on where it was left", |row| {
             matches!(row, PickerRow::Open(_))
         }),
