@@ -15,6 +15,8 @@
 
 pub mod app;
 pub mod check;
+pub mod cli;
+pub mod config;
 pub mod journal;
 pub mod run;
 pub mod runbook;

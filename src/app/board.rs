@@ -278,7 +278,10 @@ impl App {
             Screen::Board => match self.row_under_cursor() {
                 Some(Row::Step(step)) => self.show(Screen::Step(step)),
                 Some(Row::Gate(at)) => self.open_poll(at),
-                Some(Row::Choice(at)) => self.ask_option(at),
+                Some(Row::Choice(at)) => match self.unchangeable(Action::Open) {
+                    Some(why) => return self.refuse(why),
+                    None => self.ask_option(at),
+                },
                 _ => {}
             },
             Screen::Rollback => match self.rollback_step_under_cursor() {

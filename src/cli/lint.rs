@@ -1,0 +1,144 @@
+//! `tminus lint`: everything that is wrong with runbooks, before a launch finds out.
+//!
+//! Findings are the data, so they go to standard output; the count and files that can't be read are messages.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::arguments;
+use super::context::Context;
+use super::failure::{Exit, Outcome};
+use super::library::{self, Source};
+use super::output;
+use crate::runbook::DiagnosticLevel;
+use crate::runbook::diagnostic::Finding;
+
+#[derive(Serialize)]
+struct Findings {
+    findings: Vec<Finding>,
+}
+
+/// `tminus lint`.
+///
+/// # Errors
+/// When the findings can't be written. A file that can't be read is told and makes the exit code 2, but keeps no
+/// other from being read.
+pub fn lint(context: &Context, arguments: &arguments::Lint) -> Outcome {
+    let mut findings = Vec::new();
+    let mut drawn = String::new();
+    let mut unreadable = 0;
+    for file in &arguments.files {
+        match find(context, file) {
+            Ok(source) => {
+                let loaded = source.load();
+                drawn.push_str(&loaded.render(context.colors(&io::stdout())));
+                findings.extend(loaded.findings());
+            }
+            Err(failure) => {
+                failure.report();
+                unreadable += 1;
+            }
+        }
+    }
+    let exit = exit(&findings, unreadable, arguments.strict);
+    if arguments.json {
+        output::json(&Findings { findings })?;
+        return Ok(exit);
+    }
+    output::data(&drawn)?;
+    output::say(summary(&findings, arguments.files.len() - unreadable));
+    Ok(exit)
+}
+
+/// A file first, whatever it is called: linting `kestrel` in its folder is not about a runbook of that name.
+fn find(context: &Context, file: &str) -> Result<Source, super::failure::Failure> {
+    if library::is_path(file) || std::path::Path::new(file).exists() {
+        library::read(file)
+    } else {
+        library::find(context, file)
+    }
+}
+
+fn count(findings: &[Finding], level: DiagnosticLevel) -> usize {
+    findings
+        .iter()
+        .filter(|finding| finding.level == level)
+        .count()
+}
+
+fn exit(findings: &[Finding], unreadable: usize, strict: bool) -> Exit {
+    let errors = count(findings, DiagnosticLevel::Error);
+    if unreadable > 0 {
+        Exit::Usage
+    } else if errors > 0 || (strict && !findings.is_empty()) {
+        Exit::Findings
+    } else {
+        Exit::Ok
+    }
+}
+
+fn summary(findings: &[Finding], files: usize) -> String {
+    let errors = count(findings, DiagnosticLevel::Error);
+    let warnings = count(findings, DiagnosticLevel::Warning);
+    format!(
+        "{} in {}: {}, {}",
+        if errors > 0 {
+            "mistakes"
+        } else {
+            "nothing wrong"
+        },
+        plural(files, "file"),
+        plural(errors, "error"),
+        plural(warnings, "warning")
+    )
+}
+
+/// `1 step`, `2 steps`.
+pub fn plural(count: usize, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(level: DiagnosticLevel) -> Finding {
+        Finding {
+            file: "x.toml".to_owned(),
+            line: 1,
+            column: 1,
+            level,
+            code: "x".to_owned(),
+            message: String::new(),
+            help: None,
+        }
+    }
+
+    #[test]
+    fn warnings_count_only_when_asked() {
+        let warning = [finding(DiagnosticLevel::Warning)];
+        assert_eq!(exit(&warning, 0, false), Exit::Ok);
+        assert_eq!(exit(&warning, 0, true), Exit::Findings);
+        assert_eq!(
+            exit(&[finding(DiagnosticLevel::Error)], 0, false),
+            Exit::Findings
+        );
+        assert_eq!(exit(&[], 1, false), Exit::Usage);
+        assert_eq!(exit(&[], 0, true), Exit::Ok);
+    }
+
+    #[test]
+    fn the_summary_counts() {
+        assert_eq!(
+            summary(&[], 1),
+            "nothing wrong in 1 file: 0 errors, 0 warnings"
+        );
+        let both = [
+            finding(DiagnosticLevel::Error),
+            finding(DiagnosticLevel::Warning),
+        ];
+        assert_eq!(summary(&both, 2), "mistakes in 2 files: 1 error, 1 warning");
+    }
+}

@@ -1,0 +1,343 @@
+//! `tminus status`: where a run stands, for a person at a glance and for scripts.
+//!
+//! It takes no lock and changes nothing, so it can be asked at any time by anybody who may read the files.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::arguments;
+use super::context::Context;
+use super::failure::{Exit, Outcome};
+use super::log::line;
+use super::{output, runs};
+use crate::journal::Answer;
+use crate::run::progress::Count;
+use crate::run::rollback::RollbackStage;
+use crate::run::{Run, Status};
+use crate::runbook::{SectionIndex, StepIndex, text};
+use crate::ui::text::{between, fit, signed_clock, stopwatch, visible, wall};
+
+/// The summary is read in a terminal of the usual width, or in a chat.
+const WIDTH: usize = 80;
+
+/// `tminus status`.
+///
+/// # Errors
+/// When there is no such run, or nothing of it can be read. What is good of a damaged run is shown first.
+pub fn status(context: &Context, arguments: &arguments::Status) -> Outcome {
+    let name = runs::named_or_newest(context, arguments.run.as_deref())?;
+    let reading = context.store.read(&name)?;
+    let run = runs::fold(&reading)?;
+    // The clocks of a run that is over stand where they stood.
+    let now = run.ended.map_or_else(Timestamp::now, |(_, at)| at);
+    if arguments.json {
+        output::json(&Report::of(&run, now))?;
+    } else {
+        output::data(&summary(&run, now))?;
+    }
+    if let Some(doubt) = runs::doubt(&reading) {
+        return Err(doubt);
+    }
+    Ok(if arguments.exit_code {
+        verdict(&run)
+    } else {
+        Exit::Ok
+    })
+}
+
+fn verdict(run: &Run) -> Exit {
+    if run.ended.is_some() {
+        Exit::Ok
+    } else if run.pending_triggers().next().is_some() {
+        Exit::TriggerFired
+    } else if run.clock.hold_now().is_some() || no_go(run) {
+        Exit::Holding
+    } else {
+        Exit::Ok
+    }
+}
+
+/// Whether somebody said NO-GO in the poll that is next.
+fn no_go(run: &Run) -> bool {
+    let Some(state) = run.next_gate().and_then(|gate| run.gates.get(&gate)) else {
+        return false;
+    };
+    state
+        .answers
+        .values()
+        .any(|given| given.answer == Answer::NoGo)
+}
+
+#[derive(Serialize)]
+struct Report<'r> {
+    run: &'r str,
+    runbook: &'r str,
+    title: &'r str,
+    mode: &'static str,
+    target: &'r str,
+    state: &'static str,
+    seq: u64,
+    done: usize,
+    total: usize,
+    must: Count,
+    t: String,
+    l: String,
+    t_seconds: i64,
+    l_seconds: i64,
+    slip_seconds: i64,
+    t0: Timestamp,
+    holding: Option<&'r str>,
+    next: Option<&'r str>,
+    rollback: Option<Rollback<'r>>,
+    /// Those that have fired.
+    triggers: Vec<Trigger<'r>>,
+    steps: BTreeMap<&'r str, Step<'r>>,
+}
+
+#[derive(Serialize)]
+struct Trigger<'r> {
+    id: &'r str,
+    title: &'r str,
+    at: Timestamp,
+    because: &'r str,
+    pending: bool,
+    overdue: bool,
+    decision: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Rollback<'r> {
+    id: &'r str,
+    started: Timestamp,
+    elapsed_seconds: i64,
+    done: usize,
+    total: usize,
+    closed: bool,
+    verified: bool,
+}
+
+#[derive(Serialize)]
+struct Step<'r> {
+    status: Status,
+    basis: Option<&'static str>,
+    value: Option<&'r str>,
+    by: Option<&'r str>,
+    at: Option<Timestamp>,
+}
+
+impl<'r> Report<'r> {
+    fn of(run: &'r Run, now: Timestamp) -> Self {
+        let (t, l) = (run.clock.t(now), run.clock.l(now));
+        let Count { done, total } = run.progress();
+        Self {
+            run: &run.id,
+            runbook: &run.runbook_name,
+            title: &run.title,
+            mode: run.mode.name(),
+            target: &run.target,
+            state: run.run_state(now).name(),
+            seq: run.seq,
+            done,
+            total,
+            must: run.must_progress(),
+            t: signed_clock("T", t),
+            l: signed_clock("L", l),
+            t_seconds: t.as_secs(),
+            l_seconds: l.as_secs(),
+            slip_seconds: run.clock.slip(now).as_secs(),
+            t0: run.clock.target(),
+            holding: run.clock.hold_now().map(|hold| hold.reason.as_str()),
+            next: next_step(run).map(|step| run.runbook().step(step).id.0.as_str()),
+            rollback: rollback(run, now),
+            triggers: triggers(run),
+            steps: steps(run),
+        }
+    }
+}
+
+/// What is next: in a rollback its own steps, else those of the way forward.
+fn next_step(run: &Run) -> Option<StepIndex> {
+    if run.is_rolling_back() {
+        return run
+            .rollback_steps()
+            .into_iter()
+            .find(|&step| !run.is_settled(step));
+    }
+    run.next_step()
+}
+
+fn rollback(run: &Run, now: Timestamp) -> Option<Rollback<'_>> {
+    let state = run.rollback.as_ref()?;
+    let rollback = &run.runbook().rollbacks[state.rollback];
+    let done = rollback
+        .steps
+        .iter()
+        .filter(|&&step| run.status(step).is_resolved())
+        .count();
+    Some(Rollback {
+        id: &rollback.id,
+        started: state.started,
+        elapsed_seconds: state.elapsed(now).as_secs(),
+        done,
+        total: rollback.steps.len(),
+        closed: state.closed.is_some(),
+        verified: state.closed.is_some_and(|(_, verified)| verified),
+    })
+}
+
+fn triggers(run: &Run) -> Vec<Trigger<'_>> {
+    let states = run.runbook().triggers.iter().zip(&run.triggers);
+    let fired = states.filter_map(|(trigger, state)| Some((trigger, state.fired.as_ref()?)));
+    fired
+        .map(|(trigger, fired)| Trigger {
+            id: &trigger.id,
+            title: &trigger.title,
+            at: fired.at,
+            because: &fired.because,
+            pending: fired.decision.is_none(),
+            overdue: fired.overdue,
+            decision: fired.decision.map(|(decision, _)| decision.words()),
+        })
+        .collect()
+}
+
+/// Steps as this run has them: not those of an option that wasn't taken, nor of a rollback that wasn't started.
+fn steps(run: &Run) -> BTreeMap<&str, Step<'_>> {
+    let present = run
+        .runbook()
+        .step_indices()
+        .filter(|&step| run.is_present(step));
+    present
+        .map(|index| {
+            let state = run.state(index);
+            let step = Step {
+                status: run.status(index),
+                basis: run.basis(index).map(|basis| basis.name()),
+                value: state.value.as_deref(),
+                by: state.by.as_deref(),
+                at: state.at,
+            };
+            (run.runbook().step(index).id.0.as_str(), step)
+        })
+        .collect()
+}
+
+/// The calm summary, some ten lines.
+fn summary(run: &Run, now: Timestamp) -> String {
+    let mode = run.mode.name().to_uppercase();
+    let mut lines = vec![
+        format!("{}  {mode}  {}", run.id, run.run_state(now).name()),
+        format!("{}  (target {})", run.title, run.target),
+        clocks(run, now),
+        progress(run),
+    ];
+    lines.extend(next_step(run).map(|step| {
+        let step = run.runbook().step(step);
+        format!("next     {}  {}", step.number, step.title)
+    }));
+    lines.extend(run.next_gate().map(|gate| poll(run, gate)));
+    lines.extend(run.pending_triggers().map(|trigger| trouble(run, trigger)));
+    lines.extend(way_back(run, now));
+    let running = run
+        .running_attempts()
+        .map(|attempt| format!("running  #{}  {}", attempt.number, attempt.command));
+    lines.extend(running);
+    lines.extend(
+        run.log
+            .last()
+            .map(|entry| format!("last     {}", line(entry))),
+    );
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&fit(&visible(&line), WIDTH));
+        text.push('\n');
+    }
+    text
+}
+
+fn clocks(run: &Run, now: Timestamp) -> String {
+    let t = signed_clock("T", run.clock.t(now));
+    let l = signed_clock("L", run.clock.l(now));
+    let slip = signed_clock("slip ", run.clock.slip(now));
+    let holding = run.clock.hold_now().map(|hold| {
+        let lasted = stopwatch(between(hold.since, now));
+        format!("  HOLDING {lasted}: {}", hold.reason)
+    });
+    format!("clock    {t}  {l}  {slip}{}", holding.unwrap_or_default())
+}
+
+fn progress(run: &Run) -> String {
+    let (all, must) = (run.progress(), run.must_progress());
+    let trouble = [
+        (Status::Failed, "[!]"),
+        (Status::Unknown, "[?]"),
+        (Status::Running, "[~]"),
+    ];
+    let trouble: String = trouble
+        .iter()
+        .map(|&(status, mark)| (run.count_status(status), mark))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, mark)| format!("  {count} {mark}"))
+        .collect();
+    format!(
+        "steps    {}/{}  MUST {}/{}{trouble}",
+        all.done, all.total, must.done, must.total
+    )
+}
+
+fn poll(run: &Run, at: SectionIndex) -> String {
+    let Some(gate) = &run.runbook().section(at).gate else {
+        return String::new();
+    };
+    let state = run.gates.get(&at);
+    let answers: Vec<String> = gate
+        .roles
+        .iter()
+        .map(|role| {
+            let given = state
+                .and_then(|state| state.answers.get(role))
+                .map(|given| given.answer);
+            let answer = match given {
+                Some(Answer::Go) => "GO",
+                Some(Answer::NoGo) => "NO-GO",
+                Some(Answer::Absent) => "absent",
+                None => "?",
+            };
+            format!("{role} {answer}")
+        })
+        .collect();
+    format!("poll     {}  {}", answers.join(", "), gate.question)
+}
+
+fn trouble(run: &Run, trigger: usize) -> String {
+    let due = run
+        .decision_due(trigger)
+        .map(|due| format!("  decide by {} UTC", wall(due)));
+    format!(
+        "TRIGGER  {}{}",
+        run.runbook().triggers[trigger].title,
+        due.unwrap_or_default()
+    )
+}
+
+fn way_back(run: &Run, now: Timestamp) -> Option<String> {
+    let (state, stage) = (run.rollback.as_ref()?, run.rollback_stage()?);
+    let rollback = &run.runbook().rollbacks[state.rollback];
+    let elapsed = stopwatch(state.elapsed(now).unsigned_abs());
+    let budget = rollback
+        .within
+        .map(|within| format!(" of {}", text::format_duration(within)));
+    let stage = match stage {
+        RollbackStage::Steps { done, total } => format!("{done}/{total} steps"),
+        RollbackStage::Verify => "being verified".to_owned(),
+        RollbackStage::Closed { verified: true } => "verified".to_owned(),
+        RollbackStage::Closed { verified: false } => "closed by word".to_owned(),
+    };
+    Some(format!(
+        "rollback {}  {stage}  {elapsed}{}",
+        rollback.title,
+        budget.unwrap_or_default()
+    ))
+}
