@@ -252,7 +252,8 @@ impl Turn {
     async fn run(&mut self) -> Result<Left, SessionError> {
         if let Ok((columns, rows)) = crossterm::terminal::size() {
             let now = self.now();
-            self.app.update(now, Msg::Resize(columns, rows));
+            let effects = self.app.update(now, Msg::Resize(columns, rows));
+            self.perform(effects);
         }
         self.draw()?;
         let effects = self.app.start();
