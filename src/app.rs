@@ -283,7 +283,7 @@ impl App {
     }
 
     fn handle(&mut self, msg: Msg) -> Vec<Effect> {
-        if self.awaiting > 0 && matches!(msg, Msg::Key(_) | Msg::Paste(_)) {
+        if self.awaiting > 0 && matches!(msg, Msg::Key(_) | Msg::Paste(_) | Msg::Click(_) | Msg::Wheel(_)) {
             self.defer(msg);
             return Vec::new();
         }
@@ -356,8 +356,10 @@ impl App {
     /// Does what a key or a line of the palette asks for.
     pub fn act(&mut self, action: Action) -> Vec<Effect> {
         self.dirty = true;
-        if self.options.read_only && changes_run(action) {
-            return self.refuse("this run is open read-only: leave, and `tminus resume` it to act");
+        if changes_run(action)
+            && let Some(why) = self.unchangeable(action)
+        {
+            return self.refuse(why);
         }
         match action {
             Action::Record
@@ -391,6 +393,18 @@ impl App {
             }
             Action::Leave => self.leave(),
             _ => self.act_looking(action),
+        }
+    }
+
+    /// Why nothing about the run may be changed; after its end only words may be added.
+    fn unchangeable(&self, action: Action) -> Option<&'static str> {
+        let adds_words = matches!(action, Action::Note | Action::Todo | Action::StatusMessage);
+        if self.options.read_only {
+            Some("this run is open read-only: leave, and `tminus resume` it to act")
+        } else if self.run.ended.is_some() && !adds_words {
+            Some("this run is closed: only notes, to-dos and status messages can be added")
+        } else {
+            None
         }
     }
 
@@ -453,7 +467,7 @@ impl App {
     }
 }
 
-/// Whether an action is out of the question in a read-only session.
+/// Whether an action is out of the question in a read-only session and after the run's end.
 fn changes_run(action: Action) -> bool {
     !matches!(
         action,
@@ -489,5 +503,7 @@ fn changes_run(action: Action) -> bool {
             | Action::Interrupt
             | Action::Leave
             | Action::Poll
+            // Shows the screen; what it asks there knows by itself when not to.
+            | Action::Rollback
     )
 }

@@ -3,9 +3,12 @@
 //! The core decides, this performs. Nothing here keeps state of the run: what has to survive is in the journal.
 
 pub mod demo;
+mod environment;
 pub mod output;
 pub mod probe;
+pub mod process;
 pub mod recorder;
+pub mod session;
 pub mod store;
 pub mod term;
 pub mod watching;

@@ -49,12 +49,33 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     let area = frame.area();
     let glance = Glance::new(app);
     if layout::is_tiny(area) {
-        tiny::draw(app, theme, &glance, area, frame.buffer_mut());
+        tiny::draw(app, theme, &glance, area, frame);
     } else {
         draw_screen(app, theme, &glance, area, frame);
     }
     overlay::draw(app, theme, area, frame);
     theme.finish(frame.buffer_mut());
+}
+
+/// Which of the checklist's rows is drawn at this column and row of the terminal, for the mouse.
+pub fn row_at(app: &App, theme: &Theme, column: u16, row: u16) -> Option<usize> {
+    let area = Rect::new(0, 0, app.view.size.0, app.view.size.1);
+    if layout::is_tiny(area) || app.view.screen != Screen::Board || app.view.zoomed {
+        return None;
+    }
+    let banners = u16::try_from(banner::banners(app, theme).len()).unwrap_or(u16::MAX);
+    let places = layout::frame(area, banners, app.options.coach);
+    let items = layout::board(area, &places, app.view.details).items;
+    let inside = items.inner(ratatui::layout::Margin::new(1, 1));
+    if !inside.contains(ratatui::layout::Position::new(column, row)) {
+        return None;
+    }
+    let visible = page::window(
+        app.view.cursor,
+        app.view.rows.len(),
+        usize::from(inside.height),
+    );
+    visible.into_iter().nth(usize::from(row - inside.y))
 }
 
 fn draw_screen(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mut Frame<'_>) {
@@ -71,10 +92,18 @@ fn draw_screen(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mu
     footer::draw_hints(app, theme, places.hints, buffer);
     match app.view.screen {
         Screen::Board => board::draw(app, theme, glance, area, &places, buffer),
-        Screen::Log => log::draw(app, theme, glance, places.body, buffer),
-        Screen::Step(step) => step::draw(app, theme, places.body, frame, step),
-        Screen::Poll(section) => poll::draw(app, theme, places.body, frame, section),
-        Screen::Rollback => rollback::draw(app, theme, places.body, frame),
-        Screen::Timeline => timeline::draw(app, theme, places.body, frame),
+        _ => draw_other(app, theme, glance, places.body, frame),
+    }
+}
+
+/// Draws what is not the board.
+fn draw_other(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mut Frame<'_>) {
+    match app.view.screen {
+        Screen::Board => {}
+        Screen::Log => log::draw(app, theme, glance, area, frame.buffer_mut()),
+        Screen::Step(step) => step::draw(app, theme, area, frame, step),
+        Screen::Poll(section) => poll::draw(app, theme, area, frame, section),
+        Screen::Rollback => rollback::draw(app, theme, area, frame),
+        Screen::Timeline => timeline::draw(app, theme, area, frame),
     }
 }

@@ -192,6 +192,8 @@ impl App {
                     .map_or(0, |gate| gate.roles.len());
                 self.view.poll_cursor = moved(self.view.poll_cursor, lines, roles);
             }
+            // Without output it is the step's text that scrolls, and a text is read from its start.
+            Screen::Step(step) if self.run.latest_attempt(step).is_none() => self.scroll(lines),
             Screen::Step(_) | Screen::Log | Screen::Timeline => self.scroll(-lines),
         }
     }
@@ -276,7 +278,10 @@ impl App {
             Screen::Board => match self.row_under_cursor() {
                 Some(Row::Step(step)) => self.show(Screen::Step(step)),
                 Some(Row::Gate(at)) => self.open_poll(at),
-                Some(Row::Choice(at)) => self.ask_option(at),
+                Some(Row::Choice(at)) => match self.unchangeable(Action::Open) {
+                    Some(why) => return self.refuse(why),
+                    None => self.ask_option(at),
+                },
                 _ => {}
             },
             Screen::Rollback => match self.rollback_step_under_cursor() {

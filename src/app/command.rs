@@ -466,8 +466,11 @@ impl App {
             .collect()
     }
 
-    /// Starts the `safe` command of a step marked `auto` when its turn comes.
+    /// Starts the `safe` command of a step marked `auto` when its turn comes; never once the way leads back.
     pub(super) fn tend_automatic(&mut self) -> Vec<Effect> {
+        if self.run.rollback.is_some() {
+            return Vec::new();
+        }
         let Some(step) = self.run.next_step() else {
             return Vec::new();
         };
@@ -476,7 +479,10 @@ impl App {
             return Vec::new();
         };
         let wanted = command.auto && command.level == Level::Safe;
-        if !wanted || self.run.state(step).attempt.is_some() || self.obstacle(step).is_some() {
+        if !wanted
+            || self.run.state(step).attempt.is_some()
+            || self.cannot_run(step, Direction::Run).is_some()
+        {
             return Vec::new();
         }
         let (id, command) = (definition.id.clone(), command.run.clone());

@@ -366,10 +366,10 @@ impl App {
     fn pick(&mut self, choice: PaletteChoice) -> Vec<Effect> {
         match choice {
             PaletteChoice::Action(action) => self.act(action),
-            PaletteChoice::QuickCommand(_) if self.options.read_only => {
-                self.refuse("this run is open read-only: leave, and `tminus resume` it to act")
-            }
-            PaletteChoice::QuickCommand(position) => self.ask_quick_command(position),
+            PaletteChoice::QuickCommand(position) => match self.unchangeable(Action::RunCommand) {
+                Some(why) => self.refuse(why),
+                None => self.ask_quick_command(position),
+            },
             PaletteChoice::Step(step) => {
                 self.go_to_step(step);
                 Vec::new()

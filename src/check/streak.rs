@@ -71,7 +71,9 @@ impl CheckState {
     /// Takes in a look; the flip when the believed verdict changed with it.
     pub fn observe(&mut self, now: Now, judgement: Judgement) -> Option<Flip> {
         let from = self.verdict(now);
-        if from == Verdict::Unknown(Reason::Stale) {
+        // Asked of the age, not of the verdict: a check that was stale stays believed so while its streak grows, and
+        // clearing the streak at each look would keep it blind for ever.
+        if self.age(now).is_some_and(|age| age > self.stale_after) {
             self.go_blind(Reason::Stale);
         }
         match judgement.verdict {
@@ -313,6 +315,22 @@ mod tests {
             believed(&mut failing, &recovering),
             [FAIL, TIMEOUT, TIMEOUT, PASS]
         );
+    }
+
+    #[test]
+    fn rule_4_a_check_that_went_stale_is_believed_again_after_its_usual_looks() {
+        let mut failing = state();
+        believed(&mut failing, &[FAIL, FAIL, FAIL]);
+        assert_eq!(failing.verdict(at(90)), STALE);
+        let after = |state: &mut CheckState, verdict| [100, 110, 120].map(|seconds| {
+            state.observe(at(seconds), judged(verdict));
+            state.verdict(at(seconds))
+        });
+        assert_eq!(after(&mut failing, PASS), [STALE, PASS, PASS]);
+        let mut woken = state();
+        believed(&mut woken, &[PASS]);
+        woken.reset();
+        assert_eq!(after(&mut woken, FAIL), [STALE, STALE, FAIL], "an outage after a sleep is seen");
     }
 
     #[test]

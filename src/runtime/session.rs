@@ -340,7 +340,7 @@ impl Turn {
     }
 
     fn meaning(&self, event: crossterm::event::Event) -> Woken {
-        let row_at = |column, row| ui::row_at(&self.app, column, row);
+        let row_at = |column, row| ui::row_at(&self.app, &self.theme, column, row);
         term::message(event, row_at).map_or(Woken::Time, Woken::Message)
     }
 

@@ -50,7 +50,9 @@ pub fn draw(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut 
         let is_late = deadline.at < app.now.wall;
         let style = if is_late { theme.warning } else { theme.text };
         let mut pen = Pen::new(buffer, inner, row);
-        pen.right_column(&wall_minute(deadline.at), 5, theme.dim);
+        if inner.width >= 36 {
+            pen.right_column(&wall_minute(deadline.at), 6, theme.dim);
+        }
         pen.column_right(&countdown(left), 8, style).skip(1);
         pen.put(if is_late { "LATE " } else { "" }, style)
             .put(&deadline.what, style);

@@ -44,7 +44,11 @@ pub fn draw_message(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         let definition = app.run.runbook().step(step);
         pen.put(&definition.number, theme.dim).skip(1);
         match trouble(app, step) {
-            Some((verdict, words)) => pen.put(&words, theme.verdict(verdict)),
+            Some((verdict, words)) => {
+                pen.put(&words, theme.verdict(verdict));
+                put_answers(app, theme, &mut pen);
+                &mut pen
+            }
             None => {
                 let title = filled(&definition.title, &app.run.variables);
                 let why = definition
@@ -54,6 +58,26 @@ pub fn draw_message(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
                 pen.put(why.as_deref().unwrap_or(&title), theme.dim)
             }
         };
+    }
+}
+
+/// The keys that answer a proof that doesn't hold, where there is room for them.
+fn put_answers(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
+    for (action, word) in [
+        (Action::Recheck, "look again"),
+        (Action::Note, "note"),
+        (Action::Waive, "waive"),
+    ] {
+        let Some(key) = app.bindings.key_of(action).map(|key| key.to_string()) else {
+            continue;
+        };
+        if width(&key) + width(word) + 4 > pen.room() {
+            return;
+        }
+        pen.skip(3)
+            .put(&key, theme.key)
+            .skip(1)
+            .put(word, theme.dim);
     }
 }
 

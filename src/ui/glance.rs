@@ -141,8 +141,16 @@ impl Glance {
     }
 
     /// The mark of a section: what most needs attention in it, else how far it is.
-    pub fn section_status(&self, at: SectionIndex) -> Status {
+    ///
+    /// A section without steps is as open as its gate or its choice.
+    pub fn section_status(&self, app: &App, at: SectionIndex) -> Status {
         let count = self.section(at);
+        if count.total == 0 {
+            let section = app.run.runbook().section(at);
+            let is_over = app.run.is_passed(at)
+                && (section.choice.is_none() || app.run.choices.contains_key(&at));
+            return if is_over { Status::Done } else { Status::Todo };
+        }
         match self.worst[at.phase][at.section] {
             worst @ (Status::Failed | Status::Unknown | Status::Running) => worst,
             _ if count.done == count.total => Status::Done,

@@ -10,7 +10,7 @@ use super::digits;
 use super::glance::{Glance, decide_by, hold_begins, holding, until};
 use super::page::bar;
 use super::pen::Pen;
-use super::text::{filled, signed_clock, stopwatch, wall, width};
+use super::text::{filled, fit, signed_clock, stopwatch, visible, wall, width};
 use super::theme::Theme;
 use crate::app::App;
 use crate::app::view::Screen;
@@ -41,27 +41,27 @@ impl Piece {
     }
 }
 
-/// Writes pieces two cells apart, without those that don't fit.
-pub fn put_pieces(pen: &mut Pen<'_>, mut pieces: Vec<Piece>) {
+/// Writes pieces so many cells apart, without those that don't fit.
+pub fn put_pieces(pen: &mut Pen<'_>, mut pieces: Vec<Piece>, apart: usize) {
     pieces.retain(|piece| !piece.text.is_empty());
-    while pieces.len() > 1 && line_width(&pieces) > pen.room() {
+    while pieces.len() > 1 && line_width(&pieces, apart) > pen.room() {
         let highest = pieces.iter().map(|piece| piece.rank).max().unwrap_or(0);
         if let Some(at) = pieces.iter().rposition(|piece| piece.rank == highest) {
             pieces.remove(at);
         }
     }
     for (at, piece) in pieces.iter().enumerate() {
-        pen.skip(if at == 0 { 0 } else { 2 })
+        pen.skip(if at == 0 { 0 } else { apart })
             .put(&piece.text, piece.style);
     }
 }
 
-fn line_width(pieces: &[Piece]) -> usize {
+fn line_width(pieces: &[Piece], apart: usize) -> usize {
     pieces
         .iter()
-        .map(|piece| width(&piece.text) + 2)
+        .map(|piece| width(&piece.text) + apart)
         .sum::<usize>()
-        - 2
+        - apart
 }
 
 /// The environment's badge: `[LIVE prod-eu]` or `[DRILL DRILL DRILL]`.
@@ -132,7 +132,7 @@ pub fn draw_clock(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer:
     pieces.extend(state_pieces(app, theme, glance));
     pieces.extend(ahead_pieces(app, theme, glance));
     pieces.push(way_back_piece(app, theme, glance, area.width >= 76));
-    put_pieces(&mut Pen::new(buffer, area, 0), pieces);
+    put_pieces(&mut Pen::new(buffer, area, 0), pieces, 2);
 }
 
 /// ```text
@@ -157,10 +157,10 @@ fn draw_big(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut 
     };
     let mut pieces = state_pieces(app, theme, glance);
     pieces.extend(ahead_pieces(app, theme, glance));
-    put_pieces(&mut Pen::new(buffer, beside, 0), pieces);
+    put_pieces(&mut Pen::new(buffer, beside, 0), pieces, 2);
     let mut pieces = vec![way_back_piece(app, theme, glance, true)];
     pieces.extend(limit_pieces(app, theme, glance));
-    put_pieces(&mut Pen::new(buffer, beside, 1), pieces);
+    put_pieces(&mut Pen::new(buffer, beside, 1), pieces, 2);
     for (row, (stage, name)) in (2..).zip(STAGES) {
         let count = glance.stage(app, stage);
         let share = count.done as f64 / count.total.max(1) as f64;
@@ -207,6 +207,9 @@ fn state_pieces(app: &App, theme: &Theme, glance: &Glance) -> Vec<Piece> {
     vec![state, l]
 }
 
+/// The most cells of a hold's reason; the log has all of it.
+const REASON_CELLS: usize = 24;
+
 fn hold_pieces(app: &App, theme: &Theme, l: Piece) -> Vec<Piece> {
     let Some((lasted, planned, reason)) = holding(app) else {
         return vec![l];
@@ -218,8 +221,8 @@ fn hold_pieces(app: &App, theme: &Theme, l: Piece) -> Vec<Piece> {
     let style = if is_late { theme.alarm } else { theme.warning };
     vec![
         Piece::new(format!("HOLDING {}{of}", stopwatch(lasted)), style, 1),
+        Piece::new(fit(&visible(reason), REASON_CELLS).into_owned(), style, 5),
         l,
-        Piece::new(reason.to_owned(), theme.text, 7),
     ]
 }
 
@@ -325,7 +328,11 @@ pub fn way_back_piece(app: &App, theme: &Theme, glance: &Glance, long: bool) -> 
     };
     let text = match (way.estimate, long) {
         (Some(estimate), true) => format!("rollback est {}{budget}", stopwatch(estimate)),
-        (Some(estimate), false) => format!("rollback {}{budget}", stopwatch(estimate)),
+        (Some(estimate), false) => format!(
+            "rollback {}{}",
+            stopwatch(estimate),
+            budget.replacen(" of ", "/", 1)
+        ),
         (None, true) => format!(
             "rollback not timed{}",
             budget.replacen(" of", ", budget", 1)
@@ -381,7 +388,7 @@ pub fn draw_tabs(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: 
     let apart = if wide { 2 } else { 1 };
     for (name, is_here) in &tabs {
         let cells = width(name) + 2;
-        if cells > pen.room() + 1 {
+        if cells > pen.room() {
             break;
         }
         let (style, name) = if *is_here {

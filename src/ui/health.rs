@@ -35,6 +35,10 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
         focused,
     };
     let inner = panel(theme, area, buffer, titles);
+    let inner = Rect {
+        width: inner.width.saturating_sub(1),
+        ..inner
+    };
     let shown = shown(&verdicts, usize::from(inner.height));
     for (row, &check) in (0..).zip(&shown) {
         draw_check(
@@ -67,7 +71,7 @@ fn summary(theme: &Theme, verdicts: &[Verdict]) -> (String, Style) {
     let failed = count(|verdict| *verdict == Verdict::Fail);
     let unknown = count(|verdict| verdict.is_unknown());
     if unknown == verdicts.len() && unknown > 1 {
-        return (format!("BLIND: nothing seen of {unknown}"), theme.unknown);
+        return (format!("BLIND: {unknown} unseen"), theme.unknown);
     }
     let warned = count(|verdict| *verdict == Verdict::Warn);
     let mut words = vec![format!("{} ok", count(|verdict| *verdict == Verdict::Pass))];
@@ -133,7 +137,7 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
         pen.right(&blind(reason, age_now), style);
     } else if let Some((judgement, _)) = state.latest() {
         let age_now = age_now.map(age).unwrap_or_default();
-        pen.right(&format!("{age_now:>5}"), theme.dim);
+        pen.right(&format!("{age_now:>3}"), theme.dim);
         let took = short_duration(judgement.took);
         let text_style = if verdict == Verdict::Pass {
             theme.text

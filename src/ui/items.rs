@@ -14,7 +14,9 @@ use super::health::{blind, gravity};
 use super::page::window;
 use super::panel::{Titles, panel};
 use super::pen::Pen;
-use super::text::{age, between, filled, short_duration, stopwatch, wall_minute, width};
+use super::text::{
+    age, between, filled, fit, short_duration, stopwatch, visible, wall_minute, width,
+};
 use super::theme::Theme;
 use crate::app::App;
 use crate::app::command::explain;
@@ -75,7 +77,9 @@ pub fn draw_rows(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: 
         if is_cursor {
             pen.shade(theme.selection);
         }
-        pen.column(if is_cursor { ">" } else { "" }, 1, theme.accent);
+        // One cell of air before the frame, where lines are long enough to spare it.
+        pen.right_column("", usize::from(list.columns.who > 0), theme.text)
+            .column(if is_cursor { ">" } else { "" }, 1, theme.accent);
         list.draw(app.view.rows[position], &mut pen);
     }
 }
@@ -98,14 +102,21 @@ pub fn section_titles(app: &App, glance: &Glance, at: SectionIndex) -> (String, 
         Order::DoConfirm => "DO-CONFIRM",
     };
     let count = glance.section(at);
-    (left, format!("{order} {}/{}", count.done, count.total))
+    // A section that is only a gate, or whose option hasn't been taken, has nothing to count.
+    let right = if count.total > 0 {
+        format!("{order} {}/{}", count.done, count.total)
+    } else {
+        String::new()
+    };
+    (left, right)
 }
+
+/// Cells of the column of levels, so that `MUST` stands at the same place in front of each.
+const LEVEL_CELLS: usize = 8;
 
 /// How wide the columns at the right are.
 #[derive(Clone, Copy, Debug)]
 struct Columns {
-    /// `MUST` and the level, or the value.
-    facts: usize,
     /// Who, and how we know.
     who: usize,
     /// When; none in narrow lists.
@@ -115,31 +126,10 @@ struct Columns {
 impl Columns {
     fn of(cells: usize) -> Self {
         match cells {
-            0..34 => Self {
-                facts: 0,
-                who: 0,
-                when: 0,
-            },
-            34..44 => Self {
-                facts: 12,
-                who: 0,
-                when: 0,
-            },
-            44..60 => Self {
-                facts: 13,
-                who: 8,
-                when: 0,
-            },
-            60..90 => Self {
-                facts: 16,
-                who: 9,
-                when: 6,
-            },
-            _ => Self {
-                facts: 30,
-                who: 14,
-                when: 8,
-            },
+            0..44 => Self { who: 0, when: 0 },
+            44..60 => Self { who: 8, when: 0 },
+            60..90 => Self { who: 9, when: 6 },
+            _ => Self { who: 14, when: 8 },
         }
     }
 }
@@ -397,10 +387,6 @@ impl List<'_> {
         quiet: Style,
         pen: &mut Pen<'_>,
     ) {
-        let cells = self.columns.facts;
-        if cells == 0 {
-            return;
-        }
         let facts = match status {
             Status::Todo => self.facts_of_open(step, definition, quiet),
             _ => Some(self.facts_of_begun(step, definition, status)),
@@ -411,19 +397,23 @@ impl List<'_> {
             ""
         };
         match facts {
-            Some(facts) if must.is_empty() || facts.is_long => {
-                let wanted = if facts.is_long {
-                    width(&facts.text).min(pen.room() / 2)
+            Some(facts) => {
+                let most = if facts.is_long {
+                    pen.room() / 2
                 } else {
-                    0
+                    pen.room() * 2 / 3
                 };
-                pen.right_column(&facts.text, cells.max(wanted), facts.style);
+                let least = if must.is_empty() { 0 } else { LEVEL_CELLS };
+                let cells = width(&visible(&facts.text)).clamp(least.min(most), most);
+                pen.right_column(&fit(&visible(&facts.text), cells), cells, facts.style);
             }
-            facts => {
-                let facts = facts.unwrap_or_else(|| Facts::short("", quiet));
-                pen.right_column(&facts.text, cells - 5, facts.style)
-                    .right_column(must, 4, quiet);
+            None if must.is_empty() => {}
+            None => {
+                pen.right_column("", LEVEL_CELLS, quiet);
             }
+        }
+        if !must.is_empty() {
+            pen.right_column(must, 4, quiet);
         }
     }
 
@@ -456,7 +446,10 @@ impl List<'_> {
             } else {
                 quiet
             };
-            return Some(Facts::short(level_word(command.level), style));
+            return Some(Facts::short(
+                format!("{:LEVEL_CELLS$}", level_word(command.level)),
+                style,
+            ));
         }
         if let Some(time) = definition.soak {
             return Some(self.soak(step, time, quiet));
@@ -530,7 +523,11 @@ impl List<'_> {
                 Facts::short("see below", self.theme.status(status))
             }
             Status::Failed | Status::Unknown | Status::Todo => {
-                Facts::long(self.why(state), self.theme.status(status))
+                let by_proof = definition.command.is_none();
+                let proof = by_proof
+                    .then(|| self.proof(step, self.theme.text))
+                    .flatten();
+                proof.unwrap_or_else(|| Facts::long(self.why(state), self.theme.status(status)))
             }
         }
     }

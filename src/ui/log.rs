@@ -8,7 +8,7 @@ use super::deadlines::next_message;
 use super::glance::Glance;
 use super::panel::{Titles, panel};
 use super::pen::Pen;
-use super::text::{stopwatch, wall};
+use super::text::{filled, stopwatch, wall};
 use super::theme::Theme;
 use crate::app::App;
 use crate::app::react::describe;
@@ -110,7 +110,8 @@ pub fn sentence(run: &Run, entry: &Entry) -> String {
     match step {
         Some((id, step)) => {
             let step = run.runbook().step(step);
-            words.replacen(&id.0, &format!("{} {}", step.number, step.title), 1)
+            let title = filled(&step.title, &run.variables);
+            words.replacen(&id.0, &format!("{} {title}", step.number), 1)
         }
         None => words,
     }

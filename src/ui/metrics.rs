@@ -49,7 +49,7 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
     );
     let inner = Rect {
         x: inner.x + 1.min(inner.width),
-        width: inner.width.saturating_sub(1),
+        width: inner.width.saturating_sub(2),
         ..inner
     };
     let metrics = &app.run.runbook().metrics;
@@ -201,7 +201,7 @@ impl<'a> MetricView<'a> {
             .baseline()
             .map(baseline_words)
             .unwrap_or_default();
-        pen.right_column(&base, 17, self.theme.dim);
+        pen.right(&base, self.theme.dim);
         let cells = pen.room();
         self.draw_spark(cells, &mut pen);
     }
@@ -211,8 +211,10 @@ impl<'a> MetricView<'a> {
         let mut pen = Pen::new(buffer, area, 0);
         let (reading, style) = self.reading();
         pen.right_column(self.flag(), 1, self.title_style());
-        pen.right_column(&self.limit_words(), 8, self.theme.dim);
-        let title_cells = pen.room() * 3 / 5;
+        if !self.verdict.is_unknown() {
+            pen.right_column(&self.limit_words(), 8, self.theme.dim);
+        }
+        let title_cells = pen.room() / 2;
         pen.column(&self.title, title_cells, self.title_style())
             .skip(1)
             .put(&reading, style);

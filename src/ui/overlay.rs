@@ -32,10 +32,14 @@ const PALETTE_LINES: usize = 16;
 
 /// Draws the overlay that is open, if any, over whatever has been drawn in this area.
 pub fn draw(app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
-    let Some(overlay) = &app.view.overlay else { return };
+    let Some(overlay) = &app.view.overlay else {
+        return;
+    };
     let cursor = match &overlay.kind {
         OverlayKind::Prompt(prompt) => draw_prompt(app, theme, area, frame.buffer_mut(), prompt),
-        OverlayKind::Confirm(confirm) => confirm::draw(app, theme, area, frame.buffer_mut(), confirm),
+        OverlayKind::Confirm(confirm) => {
+            confirm::draw(app, theme, area, frame.buffer_mut(), confirm)
+        }
         OverlayKind::Menu(menu) => draw_menu(theme, area, frame.buffer_mut(), menu),
         OverlayKind::Palette(palette) => draw_palette(theme, area, frame.buffer_mut(), palette),
         OverlayKind::Help(scrolled) => help::draw(app, theme, area, frame.buffer_mut(), *scrolled),
@@ -74,7 +78,10 @@ impl Content<'_> {
         for line in self.about.iter().take(about).chain(&self.asked) {
             put_spans(&mut page.pen(), line);
         }
-        let cursor = self.input.as_ref().and_then(|(lead, input)| draw_input(theme, &mut page, lead, input));
+        let cursor = self
+            .input
+            .as_ref()
+            .and_then(|(lead, input)| draw_input(theme, &mut page, lead, input));
         for line in &self.after {
             put_spans(&mut page.pen(), line);
         }
@@ -87,7 +94,9 @@ impl Content<'_> {
 fn popup(theme: &Theme, area: Rect, buffer: &mut Buffer, lines: usize, titles: Titles<'_>) -> Rect {
     let area = buffer.area.intersection(area);
     let bordered = area.width >= SMALLEST_BORDERED.0 && area.height >= SMALLEST_BORDERED.1;
-    let height = u16::try_from(lines + if bordered { 2 } else { 0 }).unwrap_or(u16::MAX).min(area.height);
+    let height = u16::try_from(lines + if bordered { 2 } else { 0 })
+        .unwrap_or(u16::MAX)
+        .min(area.height);
     let columns = popup_columns(area);
     let place = Rect {
         x: area.x + (area.width - columns) / 2,
@@ -99,8 +108,20 @@ fn popup(theme: &Theme, area: Rect, buffer: &mut Buffer, lines: usize, titles: T
     if !bordered {
         return place;
     }
-    let inner = panel(theme, place, buffer, Titles { focused: true, ..titles });
-    Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }
+    let inner = panel(
+        theme,
+        place,
+        buffer,
+        Titles {
+            focused: true,
+            ..titles
+        },
+    );
+    Rect {
+        x: inner.x + 1,
+        width: inner.width.saturating_sub(2),
+        ..inner
+    }
 }
 
 /// The columns an overlay takes of an area.
@@ -115,7 +136,12 @@ fn inner_cells(area: Rect) -> usize {
 }
 
 /// The line that is typed into; scrolled so that the cursor is always seen.
-fn draw_input(theme: &Theme, page: &mut Page<'_>, lead: &Words, input: &TextInput) -> Option<Position> {
+fn draw_input(
+    theme: &Theme,
+    page: &mut Page<'_>,
+    lead: &Words,
+    input: &TextInput,
+) -> Option<Position> {
     if page.left() == 0 {
         return None;
     }
@@ -146,13 +172,23 @@ fn behind(text: &str, cells: usize) -> &str {
 }
 
 /// Lines of a text in one style.
-fn paragraph(text: &str, cells: usize, style: ratatui::style::Style) -> impl Iterator<Item = Words> {
-    wrapped(text, cells).into_iter().map(move |line| vec![span(line, style)])
+fn paragraph(
+    text: &str,
+    cells: usize,
+    style: ratatui::style::Style,
+) -> impl Iterator<Item = Words> {
+    wrapped(text, cells)
+        .into_iter()
+        .map(move |line| vec![span(line, style)])
 }
 
 /// The badge that tells the real thing from a rehearsal.
 fn badge(app: &App, theme: &Theme) -> Span<'static> {
-    let environment = if app.options.environment.is_empty() { &app.run.target } else { &app.options.environment };
+    let environment = if app.options.environment.is_empty() {
+        &app.run.target
+    } else {
+        &app.options.environment
+    };
     match app.run.mode {
         Mode::Live => span(format!(" LIVE {environment} "), theme.badge_live),
         Mode::Drill => span(format!(" DRILL {environment} "), theme.badge_drill),
@@ -166,7 +202,13 @@ fn badge(app: &App, theme: &Theme) -> Span<'static> {
 /// │ enter answers   esc leaves            │
 /// └───────────────────────────────────────┘
 /// ```
-fn draw_prompt(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer, prompt: &Prompt) -> Option<Position> {
+fn draw_prompt(
+    app: &App,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+    prompt: &Prompt,
+) -> Option<Position> {
     let cells = inner_cells(area);
     let mut content = Content::default();
     if prompt.purpose.is_confirmation() {
@@ -174,22 +216,33 @@ fn draw_prompt(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer, prompt
     }
     // A title too long for the border is said in full inside.
     if width(&visible(&prompt.title)) + 4 > cells {
-        content.about.extend(paragraph(&prompt.title, cells, theme.strong));
+        content
+            .about
+            .extend(paragraph(&prompt.title, cells, theme.strong));
     }
     content.input = Some((vec![span("> ", theme.accent)], &prompt.input));
     if let Some(error) = &prompt.error {
         content.after.extend(paragraph(error, cells, theme.alarm));
     }
-    content.after.extend(paragraph(&prompt.hint, cells, theme.dim));
-    content.after.push(keys(theme, &[("enter", "answers"), ("esc", "leaves")]));
-    let titles = Titles { left: &prompt.title, ..Titles::default() };
+    content
+        .after
+        .extend(paragraph(&prompt.hint, cells, theme.dim));
+    content
+        .after
+        .push(keys(theme, &[("enter", "answers"), ("esc", "leaves")]));
+    let titles = Titles {
+        left: &prompt.title,
+        ..Titles::default()
+    };
     let inner = popup(theme, area, buffer, content.lines(), titles);
     content.draw(theme, buffer, inner)
 }
 
 /// `enter answers   esc leaves`
 fn keys(theme: &Theme, keys: &[(&str, &str)]) -> Words {
-    keys.iter().flat_map(|(key, does)| [span(key, theme.key), span(format!(" {does}   "), theme.dim)]).collect()
+    keys.iter()
+        .flat_map(|(key, does)| [span(key, theme.key), span(format!(" {does}   "), theme.dim)])
+        .collect()
 }
 
 /// ```text
@@ -210,12 +263,32 @@ fn draw_menu(theme: &Theme, area: Rect, buffer: &mut Buffer, menu: &Menu) -> Opt
     if !about.is_empty() {
         about.push(Vec::new());
     }
-    let label_cells = menu.items.iter().map(|item| width(&visible(&item.label))).max().unwrap_or(0) + 2;
-    let longest = menu.items.iter().map(|item| width(&visible(&item.detail))).max().unwrap_or(0);
+    let label_cells = menu
+        .items
+        .iter()
+        .map(|item| width(&visible(&item.label)))
+        .max()
+        .unwrap_or(0)
+        + 2;
+    let longest = menu
+        .items
+        .iter()
+        .map(|item| width(&visible(&item.detail)))
+        .max()
+        .unwrap_or(0);
     let beside = MENU_LEAD + label_cells + longest <= cells;
     let each = if beside || longest == 0 { 1 } else { 2 };
     let lines = about.len() + menu.items.len() * each + 1;
-    let inner = popup(theme, area, buffer, lines, Titles { left: &menu.title, ..Titles::default() });
+    let inner = popup(
+        theme,
+        area,
+        buffer,
+        lines,
+        Titles {
+            left: &menu.title,
+            ..Titles::default()
+        },
+    );
     let mut page = Page::new(buffer, inner);
     let for_items = (menu.items.len() * each).min(page.left());
     let spare = page.left() - for_items;
@@ -223,9 +296,18 @@ fn draw_menu(theme: &Theme, area: Rect, buffer: &mut Buffer, menu: &Menu) -> Opt
         put_spans(&mut page.pen(), line);
     }
     for position in window(menu.cursor, menu.items.len(), for_items / each) {
-        draw_item(theme, &mut page, &menu.items[position], position == menu.cursor, beside.then_some(label_cells));
+        draw_item(
+            theme,
+            &mut page,
+            &menu.items[position],
+            position == menu.cursor,
+            beside.then_some(label_cells),
+        );
     }
-    put_spans(&mut page.pen(), &keys(theme, &[("enter", "picks"), ("esc", "leaves without")]));
+    put_spans(
+        &mut page.pen(),
+        &keys(theme, &[("enter", "picks"), ("esc", "leaves without")]),
+    );
     None
 }
 
@@ -233,17 +315,25 @@ fn draw_menu(theme: &Theme, area: Rect, buffer: &mut Buffer, menu: &Menu) -> Opt
 const MENU_LEAD: usize = 5;
 
 /// One choice; its detail beside the label in a column, or below it.
-fn draw_item(theme: &Theme, page: &mut Page<'_>, item: &MenuItem, pointed: bool, label_cells: Option<usize>) {
+fn draw_item(
+    theme: &Theme,
+    page: &mut Page<'_>,
+    item: &MenuItem,
+    pointed: bool,
+    label_cells: Option<usize>,
+) {
     let key = item.key.map_or_else(String::new, String::from);
     let mut pen = page.pen();
     if pointed {
         pen.shade(theme.selection);
     }
-    pen.column(if pointed { ">" } else { "" }, 2, theme.accent).column(&key, MENU_LEAD - 2, theme.key);
+    pen.column(if pointed { ">" } else { "" }, 2, theme.accent)
+        .column(&key, MENU_LEAD - 2, theme.key);
     let style = if pointed { theme.strong } else { theme.text };
     match label_cells {
         Some(cells) => {
-            pen.column(&item.label, cells, style).put(&item.detail, theme.dim);
+            pen.column(&item.label, cells, style)
+                .put(&item.detail, theme.dim);
         }
         None => {
             pen.put(&item.label, style);
@@ -261,14 +351,38 @@ fn draw_item(theme: &Theme, page: &mut Page<'_>, item: &MenuItem, pointed: bool,
 /// │   rollback screen                                 4 │
 /// └─────────────────────────────────────────────────────┘
 /// ```
-fn draw_palette(theme: &Theme, area: Rect, buffer: &mut Buffer, palette: &Palette) -> Option<Position> {
+fn draw_palette(
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+    palette: &Palette,
+) -> Option<Position> {
     let count = palette.matches.len();
-    let figures = if count == 0 { "nothing fits".to_owned() } else { count.to_string() };
+    let figures = if count == 0 {
+        "nothing fits".to_owned()
+    } else {
+        count.to_string()
+    };
     // Of one height while it is typed into: a box that jumps with every letter can't be read.
     let lines = PALETTE_LINES + 2;
-    let inner = popup(theme, area, buffer, lines, Titles { left: "Every action", right: &figures, ..Titles::default() });
+    let inner = popup(
+        theme,
+        area,
+        buffer,
+        lines,
+        Titles {
+            left: "Every action",
+            right: &figures,
+            ..Titles::default()
+        },
+    );
     let mut page = Page::new(buffer, inner);
-    let cursor = draw_input(theme, &mut page, &vec![span(": ", theme.accent)], &palette.input);
+    let cursor = draw_input(
+        theme,
+        &mut page,
+        &vec![span(": ", theme.accent)],
+        &palette.input,
+    );
     let rows = page.left().saturating_sub(1);
     for position in window(palette.cursor, count, rows) {
         let item = &palette.matches[position];
@@ -279,10 +393,17 @@ fn draw_palette(theme: &Theme, area: Rect, buffer: &mut Buffer, palette: &Palett
         }
         pen.column(if pointed { ">" } else { "" }, 2, theme.accent);
         let key = fit(&item.key, pen.room() / 3);
-        pen.right(&key, theme.key).put(&item.label, if pointed { theme.strong } else { theme.text });
+        pen.right(&key, theme.key)
+            .put(&item.label, if pointed { theme.strong } else { theme.text });
     }
     let foot = page.left().saturating_sub(1);
     page.take(foot);
-    put_spans(&mut page.pen(), &keys(theme, &[("enter", "does it"), ("up down", "move"), ("esc", "leaves")]));
+    put_spans(
+        &mut page.pen(),
+        &keys(
+            theme,
+            &[("enter", "does it"), ("up down", "move"), ("esc", "leaves")],
+        ),
+    );
     cursor
 }

@@ -15,10 +15,10 @@ use crate::runbook::{Stage, StepIndex};
 /// Draws open steps of the time after the launch, then to-dos.
 ///
 /// ```text
-/// ┌─ Owed ──────────────────── 6 steps, 1 to-do ─┐
+/// ┌─ Owed ─────────────── 6 open, 1 to do later ─┐
 /// │ T+4h   [ ] Review metrics                ops │
 /// │ T+24h  [ ] No memory leak                ops │
-/// │ to-do  why did the batch overlap?         cy │
+/// │ later  why did the batch overlap?         cy │
 /// └──────────────────────────────────────────────┘
 /// ```
 pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut Buffer) {
@@ -27,7 +27,7 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
         .forward_steps()
         .filter(|&step| is_owed(app, step))
         .collect();
-    let right = format!("{} steps, {} to-dos", steps.len(), run.todos.len());
+    let right = format!("{} open, {} to do later", steps.len(), run.todos.len());
     let inner = panel(
         theme,
         area,
@@ -38,6 +38,10 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
             ..Titles::default()
         },
     );
+    let inner = Rect {
+        width: inner.width.saturating_sub(1),
+        ..inner
+    };
     let todo_rows = run.todos.len().min(usize::from(inner.height) / 3);
     let step_rows = usize::from(inner.height) - todo_rows;
     let t = run.clock.t(app.now.wall);
@@ -59,7 +63,7 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
         let mut pen = Pen::new(buffer, inner, row);
         pen.right(&todo.by, theme.dim)
             .skip(1)
-            .column("to-do", 7, theme.dim)
+            .column("later", 7, theme.dim)
             .put(&todo.text, theme.text);
     }
 }

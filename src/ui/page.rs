@@ -27,7 +27,11 @@ impl<'a> Page<'a> {
     /// An empty page.
     pub fn new(buffer: &'a mut Buffer, area: Rect) -> Self {
         let area = buffer.area.intersection(area);
-        Self { buffer, area, used: 0 }
+        Self {
+            buffer,
+            area,
+            used: 0,
+        }
     }
 
     /// A pen at the start of the next line.
@@ -67,13 +71,20 @@ impl<'a> Page<'a> {
     /// The part of the area below the lines written so far.
     pub fn rest(&self) -> Rect {
         let used = self.used.min(self.area.height);
-        Rect { y: self.area.y + used, height: self.area.height - used, ..self.area }
+        Rect {
+            y: self.area.y + used,
+            height: self.area.height - used,
+            ..self.area
+        }
     }
 
     /// Takes so many lines off the top, for a panel; fewer when there are fewer.
     pub fn take(&mut self, lines: usize) -> Rect {
         let lines = u16::try_from(lines.min(self.left())).unwrap_or(u16::MAX);
-        let taken = Rect { height: lines, ..self.rest() };
+        let taken = Rect {
+            height: lines,
+            ..self.rest()
+        };
         self.used = self.used.saturating_add(lines);
         taken
     }
@@ -100,7 +111,10 @@ pub fn span(text: impl AsRef<str>, style: Style) -> Span<'static> {
 /// only when it is longer than a line. Indentation is kept, because commands and configuration are read by it.
 pub fn wrapped(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(1);
-    text.trim_end().lines().flat_map(|line| wrapped_line(&visible(line), cells)).collect()
+    text.trim_end()
+        .lines()
+        .flat_map(|line| wrapped_line(&visible(line), cells))
+        .collect()
 }
 
 fn wrapped_line(line: &str, cells: usize) -> Vec<String> {
@@ -132,9 +146,17 @@ fn wrapped_line(line: &str, cells: usize) -> Vec<String> {
 
 /// A bar of so many cells, filled by this share; anything that isn't a number leaves it empty.
 pub fn bar(theme: &Theme, share: f64, cells: usize) -> String {
-    let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+    let share = if share.is_nan() {
+        0.0
+    } else {
+        share.clamp(0.0, 1.0)
+    };
     let full = (share * cells as f64).round() as usize;
-    format!("[{}{}]", theme.bar_full.repeat(full), theme.bar_empty.repeat(cells - full))
+    format!(
+        "[{}{}]",
+        theme.bar_full.repeat(full),
+        theme.bar_empty.repeat(cells - full)
+    )
 }
 
 /// The positions of a list that are shown in so many rows: the cursor stays around the middle, and at the ends of
@@ -153,14 +175,20 @@ mod tests {
 
     #[test]
     fn text_breaks_between_words_and_keeps_its_own_lines() {
-        assert_eq!(wrapped("one two three\n  four", 8), ["one two ", "three", "  four"]);
+        assert_eq!(
+            wrapped("one two three\n  four", 8),
+            ["one two ", "three", "  four"]
+        );
         assert_eq!(wrapped("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(wrapped("東京都", 4), ["東京", "都"]);
     }
 
     #[test]
     fn a_bar_is_full_at_one_and_empty_when_unknown() {
-        let theme = Theme::new(super::super::theme::Palette { ascii: true, ..Default::default() });
+        let theme = Theme::new(super::super::theme::Palette {
+            ascii: true,
+            ..Default::default()
+        });
         assert_eq!(bar(&theme, 0.5, 4), "[##..]");
         assert_eq!(bar(&theme, 7.0, 4), "[####]");
         assert_eq!(bar(&theme, f64::NAN, 4), "[....]");

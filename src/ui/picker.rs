@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use super::page::{Page, put_spans, span, window};
 use super::panel::{Titles, panel};
 use super::pen::Pen;
-use super::text::{age, between, fit, signed_clock, visible, wall, width};
+use super::text::{age, between, pad, signed_clock, visible, wall, width};
 use super::theme::Theme;
 use crate::app::picker::{Picker, PickerRow, PickerRun, PickerRunbook};
 use crate::journal::{Ending, Mode};
@@ -113,7 +113,7 @@ fn shared_rows(counts: &[usize], here: usize, lines: usize) -> Vec<usize> {
 
 /// Rows one below the other; `first` is the position of the first among all rows.
 fn draw_list(picker: &Picker, theme: &Theme, buffer: &mut Buffer, area: Rect, rows: &[PickerRow], first: usize) {
-    let name_cells = rows.iter().map(|&row| width(&visible(name(picker, row)))).max().unwrap_or(0).min(MOST_NAME_CELLS);
+    let columns = Columns::of(picker, theme, rows);
     let cursor = picker.cursor.checked_sub(first).filter(|&cursor| cursor < rows.len());
     let mut page = Page::new(buffer, area);
     for position in window(cursor.unwrap_or(0), rows.len(), page.left()) {
@@ -124,8 +124,34 @@ fn draw_list(picker: &Picker, theme: &Theme, buffer: &mut Buffer, area: Rect, ro
         }
         pen.skip(1).column(if pointed { ">" } else { "" }, 2, theme.accent);
         let style = if pointed { theme.strong } else { theme.text };
-        pen.column(name(picker, rows[position]), name_cells, style).skip(2);
-        draw_row(picker, theme, &mut pen, rows[position]);
+        pen.column(name(picker, rows[position]), columns.name, style).skip(2);
+        pen.right(" ", theme.text);
+        draw_row(picker, theme, &mut pen, rows[position], columns);
+    }
+}
+
+/// Widths of the columns that several rows share, as wide as the widest of them needs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Columns {
+    name: usize,
+    environment: usize,
+    word: usize,
+    by: usize,
+}
+
+impl Columns {
+    fn of(picker: &Picker, theme: &Theme, rows: &[PickerRow]) -> Self {
+        let mut columns = Self::default();
+        let widest = |so_far: usize, text: &str, most: usize| so_far.max(width(&visible(text))).min(most);
+        for &row in rows {
+            columns.name = widest(columns.name, name(picker, row), MOST_NAME_CELLS);
+            let (PickerRow::Open(at) | PickerRow::Closed(at)) = row else { continue };
+            let run = &picker.runs[at];
+            columns.environment = widest(columns.environment, environment_words(theme, run).0, 12);
+            columns.word = widest(columns.word, &state_word(theme, run).0, 14);
+            columns.by = widest(columns.by, holder(run), 16);
+        }
+        columns
     }
 }
 
@@ -136,94 +162,93 @@ fn name(picker: &Picker, row: PickerRow) -> &str {
     }
 }
 
-fn draw_row(picker: &Picker, theme: &Theme, pen: &mut Pen<'_>, row: PickerRow) {
+fn draw_row(picker: &Picker, theme: &Theme, pen: &mut Pen<'_>, row: PickerRow, columns: Columns) {
     match row {
-        PickerRow::Open(at) => draw_open(picker, theme, pen, &picker.runs[at]),
+        PickerRow::Open(at) => draw_open(picker, theme, pen, &picker.runs[at], columns),
         PickerRow::Runbook(at) => draw_runbook(picker, theme, pen, &picker.runbooks[at]),
-        PickerRow::Closed(at) => draw_closed(theme, pen, &picker.runs[at]),
+        PickerRow::Closed(at) => draw_closed(theme, pen, &picker.runs[at], columns),
     }
 }
 
-/// `Kestrel v2.41.0   prod-eu   T-00:28:00 pre-launch 28/63      6s bo`
-fn draw_open(picker: &Picker, theme: &Theme, pen: &mut Pen<'_>, run: &PickerRun) {
-    pen.skip(0).right(" ", theme.text);
-    let last = run.last.map_or_else(String::new, |last| format!("{} ago", age(between(last, picker.now))));
-    let (state, style) = open_words(theme, run);
-    let by = run.held_by.as_ref().map_or_else(|| run.by.clone(), |holder| format!("held by {holder}"));
-    let by_style = if run.held_by.is_some() { theme.warning } else { theme.dim };
-    if pen.room() > 50 {
-        pen.right(&fit(&visible(&by), 22), by_style);
-        pen.right(&format!("{last:>9}"), theme.dim);
-    }
-    let (title, environment) = title_cells(pen.room(), width(&state));
-    pen.column(&run.title, title, theme.text).skip(1);
-    draw_environment(theme, pen, run, environment);
-    pen.put(&state, style);
-}
+/// Below so many cells behind its name an open run is only its title and its trouble.
+const SHORT_ROW: usize = 56;
 
-/// Cells for title and environment when this much is needed behind them.
-fn title_cells(room: usize, needed: usize) -> (usize, usize) {
-    let environment = if room > needed + 30 { 10 } else { 0 };
-    (room.saturating_sub(needed + environment + 3).clamp(4, 30), environment)
-}
-
-fn draw_environment(theme: &Theme, pen: &mut Pen<'_>, run: &PickerRun, cells: usize) {
-    if cells == 0 {
+/// `Kestrel v2.41.0   prod-eu   T-00:28 28/63  HOLDING      6s bo`
+fn draw_open(picker: &Picker, theme: &Theme, pen: &mut Pen<'_>, run: &PickerRun, columns: Columns) {
+    let (word, style) = state_word(theme, run);
+    if pen.room() < SHORT_ROW {
+        pen.right(&word, style).put(&run.title, theme.text);
         return;
     }
-    let (words, style) = match run.mode {
-        Mode::Live => (run.environment.as_str(), theme.text),
-        Mode::Drill => ("DRILL", theme.accent),
-    };
-    pen.column(words, cells, style).skip(1);
+    let by_style = if run.held_by.is_some() { theme.warning } else { theme.dim };
+    pen.right(&pad(&visible(holder(run)), columns.by), by_style);
+    let last = run.last.map_or_else(String::new, |last| age(between(last, picker.now)));
+    pen.right(&format!("{last:>6}"), theme.dim);
+    pen.right(&pad(&word, columns.word), style);
+    pen.right(&format!("{:>6} ", format!("{}/{}", run.progress.done, run.progress.total)), theme.text);
+    let clock = signed_clock("T", run.t);
+    // To the minute: a list of runs isn't where seconds are counted down.
+    pen.right(&format!("{:<7}", &clock[..clock.len().saturating_sub(3)]), theme.text);
+    let (environment, style) = environment_words(theme, run);
+    pen.right(&pad(&visible(environment), columns.environment), style);
+    pen.put(&run.title, theme.text);
 }
 
-/// What has to be known of an open run: trouble first.
-fn open_words(theme: &Theme, run: &PickerRun) -> (String, Style) {
-    let progress = format!("{}/{}", run.progress.done, run.progress.total);
-    let clock = signed_clock("T", run.t);
-    if let Some(why) = &run.damaged {
-        return (format!("READ-ONLY: {why}"), theme.alarm);
+/// Who has the run open, else who acted in it last.
+fn holder(run: &PickerRun) -> &str {
+    run.held_by.as_deref().unwrap_or(&run.by)
+}
+
+fn environment_words<'a>(theme: &Theme, run: &'a PickerRun) -> (&'a str, Style) {
+    match run.mode {
+        Mode::Live => (&run.environment, theme.text),
+        Mode::Drill => ("DRILL", theme.accent),
+    }
+}
+
+/// What has to be known of an open run, in a word: trouble first.
+fn state_word(theme: &Theme, run: &PickerRun) -> (String, Style) {
+    let said = |word: &str, style| (word.to_owned(), style);
+    if run.damaged.is_some() {
+        return said("READ-ONLY", theme.alarm);
     }
     if run.pending_triggers > 0 {
-        return (format!("{clock} TRIGGER FIRED, decide"), theme.alarm);
-    }
-    if run.overdue > 0 {
-        return (format!("{progress}, {} OVERDUE", run.overdue), theme.warning);
+        return said("TRIGGER FIRED", theme.alarm);
     }
     match run.state {
-        RunState::RollingBack => (format!("{clock} ROLLING BACK"), theme.alarm),
-        RunState::Holding => (format!("{clock} HOLDING {progress}"), theme.warning),
-        state => (format!("{clock} {} {progress}", state.name()), theme.text),
+        RunState::RollingBack => said("ROLLING BACK", theme.alarm),
+        _ if run.overdue > 0 => (format!("{} OVERDUE", run.overdue), theme.warning),
+        RunState::Holding => said("HOLDING", theme.warning),
+        _ if run.held_by.is_some() => said("HELD", theme.warning),
+        state => said(state.name(), theme.text),
     }
 }
 
 /// `Kestrel launch   36+9+18 steps  2 ways back   4 drills, 2d ago   lint ok`
 fn draw_runbook(picker: &Picker, theme: &Theme, pen: &mut Pen<'_>, runbook: &PickerRunbook) {
-    pen.skip(0).right(" ", theme.text);
     let (lint, style) = match (runbook.errors, runbook.warnings) {
         (0, 0) => ("lint ok".to_owned(), theme.dim),
         (0, warnings) => (format!("lint {warnings} warn"), theme.text),
         (errors, _) => (format!("{errors} MISTAKES"), theme.alarm),
     };
     pen.right(&format!("{lint:>12}"), style);
+    if runbook.errors > 0 || pen.room() < SHORT_ROW - 16 {
+        pen.put(&runbook.title, theme.text);
+        return;
+    }
     let drills = match (runbook.drills, runbook.last_drill) {
         (0, _) => "never drilled".to_owned(),
-        (count, Some(last)) => format!("{}, {} ago", counted(count, "drill"), age(between(last, picker.now))),
+        (count, Some(last)) => format!("{}, {}", counted(count, "drill"), age(between(last, picker.now))),
         (count, None) => counted(count, "drill"),
     };
+    pen.right(&format!("{drills:<16}"), if runbook.drills == 0 { theme.warning } else { theme.dim });
     if pen.room() > 56 {
-        pen.right(&format!("{drills:<18}"), if runbook.drills == 0 { theme.warning } else { theme.dim });
+        let back = counted(runbook.rollbacks, "way") + " back";
+        pen.right(&format!("{back:<12}"), if runbook.rollbacks == 0 { theme.warning } else { theme.dim });
     }
     let [before, at, after] = runbook.steps;
-    let steps = format!("{before}+{at}+{after} steps");
-    let back = counted(runbook.rollbacks, "way") + " back";
-    let needed = 15 + 2 + 11;
-    pen.column(&runbook.title, pen.room().saturating_sub(needed).clamp(4, 34), theme.text).skip(1);
-    pen.column(&steps, 15, theme.dim).skip(1).column(&back, 12, if runbook.rollbacks == 0 { theme.warning } else { theme.dim });
-    if runbook.bundled {
-        pen.put("", theme.dim);
-    }
+    pen.right(&format!("{:<14}", format!("{before}+{at}+{after} steps")), theme.dim);
+    pen.put(&runbook.title, theme.text);
 }
 
 fn counted(count: usize, thing: &str) -> String {
@@ -231,8 +256,7 @@ fn counted(count: usize, thing: &str) -> String {
 }
 
 /// `Kestrel v2.40.3   prod-eu   LAUNCHED   2025-05-20`
-fn draw_closed(theme: &Theme, pen: &mut Pen<'_>, run: &PickerRun) {
-    pen.skip(0).right(" ", theme.text);
+fn draw_closed(theme: &Theme, pen: &mut Pen<'_>, run: &PickerRun, columns: Columns) {
     let Some((ending, at)) = run.ended else { return };
     pen.right(&at.strftime("%Y-%m-%d").to_string(), theme.dim);
     let (word, style) = match ending {
@@ -240,10 +264,10 @@ fn draw_closed(theme: &Theme, pen: &mut Pen<'_>, run: &PickerRun) {
         Ending::RolledBack => ("ROLLED BACK", theme.warning),
         Ending::Scrubbed => ("SCRUBBED", theme.dim),
     };
-    let (title, environment) = title_cells(pen.room(), 12);
-    pen.column(&run.title, title, theme.text).skip(1);
-    draw_environment(theme, pen, run, environment);
-    pen.put(word, style);
+    pen.right(&format!("{word:<12}"), style);
+    let (environment, style) = environment_words(theme, run);
+    pen.right(&pad(&visible(environment), columns.environment), style);
+    pen.put(&run.title, theme.text);
 }
 
 /// Nothing to show: because of the filter, or because there is nothing yet.

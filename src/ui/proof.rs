@@ -37,8 +37,14 @@ pub fn draw(app: &App, theme: &Theme, proof: Proof, pen: &mut Pen<'_>) {
     pen.right(&seen.map_or_else(|| "never".to_owned(), age), theme.dim);
     let room = pen.room();
     pen.column(verdict_mark(verdict), MARK_CELLS, style);
-    pen.column(title(app, proof), name_cells(room), theme.text).skip(1);
-    pen.column(&reading(app, proof, verdict), value_cells(room), reading_style(theme, verdict)).skip(1);
+    pen.column(title(app, proof), name_cells(room), theme.text)
+        .skip(1);
+    pen.column(
+        &reading(app, proof, verdict),
+        value_cells(room),
+        reading_style(theme, verdict),
+    )
+    .skip(1);
     if let Proof::Metric(metric) = proof {
         draw_picture(app, theme, metric, pen);
     } else if let Some(because) = complaint(app, proof, verdict) {
@@ -78,21 +84,31 @@ const MARK_CELLS: usize = 7;
 
 /// Cells for the name and the value. On a narrow line they share all of it; else a picture or a reason follows.
 fn name_cells(room: usize) -> usize {
-    if room < NARROW { room.saturating_sub(MARK_CELLS + 2) * 3 / 5 } else { (room * 3 / 10).min(26) }
+    if room < NARROW {
+        room.saturating_sub(MARK_CELLS + 2) * 3 / 5
+    } else {
+        (room * 3 / 10).min(26)
+    }
 }
 
 fn value_cells(room: usize) -> usize {
-    if room < NARROW { room.saturating_sub(MARK_CELLS + 2 + name_cells(room)) } else { (room / 6).clamp(9, 16) }
+    if room < NARROW {
+        room.saturating_sub(MARK_CELLS + 2 + name_cells(room))
+    } else {
+        (room / 6).clamp(9, 16)
+    }
 }
 
 /// Below so many cells there is nothing but mark, name and value.
 const NARROW: usize = 46;
 
-/// Why a check isn't passing.
+/// Why a check isn't passing; an old answer doesn't explain why there is no new one.
 fn complaint(app: &App, proof: Proof, verdict: Verdict) -> Option<String> {
-    let Proof::Check(check) = proof else { return None };
+    let Proof::Check(check) = proof else {
+        return None;
+    };
     let (judgement, _) = app.live.check(check).latest()?;
-    (verdict != Verdict::Pass && !judgement.because.is_empty()).then(|| judgement.because.clone())
+    (verdict != Verdict::Pass && judgement.verdict == verdict).then(|| judgement.because.clone())
 }
 
 fn draw_picture(app: &App, theme: &Theme, metric: usize, pen: &mut Pen<'_>) {
@@ -101,11 +117,16 @@ fn draw_picture(app: &App, theme: &Theme, metric: usize, pen: &mut Pen<'_>) {
     let limit = limit_words(definition, state.baseline().map(|baseline| baseline.median));
     if pen.room() >= PICTURE_CELLS + 2 {
         let values = state.series().spark(PICTURE_CELLS, PICTURE_WINDOW, app.now);
-        pen.put(&spark(theme, &values, top_of_scale(definition)), theme.text).put(" ", theme.text);
+        pen.put(&spark(theme, &values, top_of_scale(definition)), theme.text)
+            .put(" ", theme.text);
     }
     pen.put(&limit, theme.dim);
     if let Some(baseline) = state.baseline().filter(|_| pen.room() > 18) {
-        let band = format!("{}-{}", format_value(baseline.low, ""), format_value(baseline.high, ""));
+        let band = format!(
+            "{}-{}",
+            format_value(baseline.low, ""),
+            format_value(baseline.high, "")
+        );
         pen.put("  base ", theme.dim).put(&band, theme.dim);
     }
 }
@@ -137,14 +158,29 @@ fn top_of_scale(metric: &Metric) -> Option<f64> {
 
 /// A picture of values on a scale from zero (or the lowest) to the limit (or the highest). Gaps stay gaps.
 pub fn spark(theme: &Theme, values: &[Option<f64>], reach: Option<f64>) -> String {
-    let known = || values.iter().flatten().copied().filter(|value| value.is_finite());
+    let known = || {
+        values
+            .iter()
+            .flatten()
+            .copied()
+            .filter(|value| value.is_finite())
+    };
     let low = known().fold(0.0, f64::min);
-    let high = known().chain(reach.filter(|reach| reach.is_finite())).fold(low, f64::max);
+    let high = known()
+        .chain(reach.filter(|reach| reach.is_finite()))
+        .fold(low, f64::max);
     let height = |value: f64| {
-        let share = if high > low { (value - low) / (high - low) } else { 0.0 };
+        let share = if high > low {
+            (value - low) / (high - low)
+        } else {
+            0.0
+        };
         theme.spark[((share * 7.0).round() as usize).min(7)]
     };
-    values.iter().map(|value| value.filter(|value| value.is_finite()).map_or(" ", height)).collect()
+    values
+        .iter()
+        .map(|value| value.filter(|value| value.is_finite()).map_or(" ", height))
+        .collect()
 }
 
 #[cfg(test)]
@@ -154,9 +190,19 @@ mod tests {
     #[test]
     fn a_picture_shows_the_distance_to_the_limit_and_leaves_gaps() {
         let theme = Theme::default();
-        assert_eq!(spark(&theme, &[Some(0.0), None, Some(5.0), Some(f64::NAN)], Some(10.0)), "▁ ▅ ");
+        assert_eq!(
+            spark(
+                &theme,
+                &[Some(0.0), None, Some(5.0), Some(f64::NAN)],
+                Some(10.0)
+            ),
+            "▁ ▅ "
+        );
         assert_eq!(spark(&theme, &[Some(3.0), Some(3.0)], None), "██");
         assert_eq!(spark(&theme, &[Some(0.0)], None), "▁");
-        assert_eq!(spark(&theme, &[Some(f64::INFINITY), Some(-1.0)], Some(f64::NAN)), " ▁");
+        assert_eq!(
+            spark(&theme, &[Some(f64::INFINITY), Some(-1.0)], Some(f64::NAN)),
+            " ▁"
+        );
     }
 }

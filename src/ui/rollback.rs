@@ -38,8 +38,16 @@ fn budget(app: &App, rollback: &Rollback) -> Option<Duration> {
 fn watched(app: &App, position: usize) -> Vec<Proof> {
     let runbook = app.run.runbook();
     let mut proofs = runbook.rollbacks[position].verify.clone();
-    let triggers = runbook.triggers.iter().filter(|trigger| trigger.rollbacks.contains(&position));
-    let terms = triggers.flat_map(|trigger| trigger.condition.iter().flat_map(|condition| condition.terms()));
+    let triggers = runbook
+        .triggers
+        .iter()
+        .filter(|trigger| trigger.rollbacks.contains(&position));
+    let terms = triggers.flat_map(|trigger| {
+        trigger
+            .condition
+            .iter()
+            .flat_map(|condition| condition.terms())
+    });
     for term in terms {
         let proof = match term.subject {
             Subject::CheckFails(check) => Proof::Check(check),
@@ -55,9 +63,16 @@ fn watched(app: &App, position: usize) -> Vec<Proof> {
 
 /// The trigger whose decision led to the rollback, and when it fired: the first of them if there were several.
 fn cause(app: &App, started: Timestamp) -> Option<usize> {
-    let fired = app.run.triggers.iter().enumerate().filter_map(|(at, state)| Some((at, state.fired.as_ref()?)));
+    let fired = app
+        .run
+        .triggers
+        .iter()
+        .enumerate()
+        .filter_map(|(at, state)| Some((at, state.fired.as_ref()?)));
     let before = fired.filter(|(_, fired)| {
-        let rolled_back = fired.decision.is_some_and(|(decision, _)| decision == crate::journal::Decision::RollBack);
+        let rolled_back = fired
+            .decision
+            .is_some_and(|(decision, _)| decision == crate::journal::Decision::RollBack);
         rolled_back && fired.at <= started
     });
     before.min_by_key(|(_, fired)| fired.at).map(|(at, _)| at)

@@ -104,7 +104,7 @@ fn draw_section(
     pen: &mut Pen<'_>,
 ) {
     let section = app.run.runbook().section(at);
-    let (count, status) = (glance.section(at), glance.section_status(at));
+    let (count, status) = (glance.section(at), glance.section_status(app, at));
     let style = match status {
         _ if is_here => theme.strong,
         _ if glance.is_behind_gate(at) => theme.dim,
@@ -115,11 +115,12 @@ fn draw_section(
         pen.shade(theme.selection);
     }
     pen.column(if is_here { ">" } else { "" }, 1, theme.accent);
-    pen.right_column(
-        &format!("{:>6}", format!("{}/{}", count.done, count.total)),
-        6,
-        theme.dim,
-    );
+    let progress = if count.total > 0 {
+        format!("{}/{}", count.done, count.total)
+    } else {
+        String::new()
+    };
+    pen.right_column(&format!("{progress:>5}"), 5, theme.dim);
     let mark_style = if status == Status::Todo {
         style
     } else {
@@ -151,7 +152,7 @@ fn draw_rollback(app: &App, theme: &Theme, rollback: usize, pen: &mut Pen<'_>) {
             theme.dim,
         ),
     };
-    pen.skip(1).right_column(&format!("{state:>6}"), 6, style);
+    pen.skip(1).right_column(&format!("{state:>5}"), 5, style);
     pen.put(&format!("R{} ", rollback + 1), theme.text)
         .put(&filled(&definition.title, &app.run.variables), theme.text);
 }

@@ -80,8 +80,15 @@ fn draw_wide(
     attempt: Option<&Attempt>,
 ) {
     let rest = page.rest();
-    let left = Rect { width: rest.width * 3 / 5, ..rest };
-    let right = Rect { x: rest.x + left.width, width: rest.width - left.width, ..rest };
+    let left = Rect {
+        width: rest.width * 3 / 5,
+        ..rest
+    };
+    let right = Rect {
+        x: rest.x + left.width,
+        width: rest.width - left.width,
+        ..rest
+    };
     draw_facts_panel(app, theme, &mut Page::new(page.buffer(), right), step);
     let mut page = Page::new(page.buffer(), left);
     draw_command(app, theme, &mut page, command, COMMAND_LINES * 2);
@@ -97,13 +104,16 @@ fn draw_narrow(
     attempt: Option<&Attempt>,
 ) {
     if page.left() < usize::from(TALL) {
-        page.labelled(theme, "command").put(&command.run, theme.strong);
+        page.labelled(theme, "command")
+            .put(&command.run, theme.strong);
     } else {
         draw_command(app, theme, page, command, COMMAND_LINES);
     }
     let facts = Facts::of(app, theme, step, usize::from(page.rest().width));
     if let Some(attempt) = attempt {
-        let kept = facts.len().min(page.left().saturating_sub(OUTPUT_ROWS).max(page.left() / 2));
+        let kept = facts
+            .len()
+            .min(page.left().saturating_sub(OUTPUT_ROWS).max(page.left() / 2));
         let rows = page.left() - kept;
         let area = page.take(rows);
         output::draw(app, theme, &mut Page::new(page.buffer(), area), attempt);
@@ -116,17 +126,43 @@ fn draw_output_or_hint(app: &App, theme: &Theme, page: &mut Page<'_>, attempt: O
         Some(attempt) => output::draw(app, theme, page, attempt),
         None => {
             let area = page.rest();
-            let inner = panel(theme, area, page.buffer(), Titles { left: "Output", ..Titles::default() });
-            let hint = format!("nothing has run yet: {} shows what will run and asks first", key(app, Action::RunCommand));
-            Page::new(page.buffer(), inner).pen().skip(1).put(&hint, theme.dim);
+            let inner = panel(
+                theme,
+                area,
+                page.buffer(),
+                Titles {
+                    left: "Output",
+                    ..Titles::default()
+                },
+            );
+            let hint = format!(
+                "nothing has run yet: {} shows what will run and asks first",
+                key(app, Action::RunCommand)
+            );
+            Page::new(page.buffer(), inner)
+                .pen()
+                .skip(1)
+                .put(&hint, theme.dim);
         }
     }
 }
 
 fn draw_facts_panel(app: &App, theme: &Theme, page: &mut Page<'_>, step: StepIndex) {
     let area = page.rest();
-    let inner = panel(theme, area, page.buffer(), Titles { left: "This step", ..Titles::default() });
-    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let inner = panel(
+        theme,
+        area,
+        page.buffer(),
+        Titles {
+            left: "This step",
+            ..Titles::default()
+        },
+    );
+    let inner = Rect {
+        x: inner.x + 1,
+        width: inner.width.saturating_sub(2),
+        ..inner
+    };
     let facts = Facts::of(app, theme, step, usize::from(inner.width));
     let has_output = app.run.latest_attempt(step).is_some();
     // Without output the scrolled lines are these; counted from the end as everywhere, but the start is shown first.
@@ -146,8 +182,11 @@ fn draw_title(app: &App, theme: &Theme, page: &mut Page<'_>, step: StepIndex) {
     let title_width = 5 + width(&definition.number) + width(&title);
     let fits_one_line = title_width + 2 + badges_width <= page.cells();
     let mut pen = page.pen();
-    pen.put(status.mark(), theme.status(status)).put(" ", theme.text);
-    pen.put(&definition.number, theme.accent).put(" ", theme.text).put(&title, theme.strong);
+    pen.put(status.mark(), theme.status(status))
+        .put(" ", theme.text);
+    pen.put(&definition.number, theme.accent)
+        .put(" ", theme.text)
+        .put(&title, theme.strong);
     if fits_one_line {
         pen.skip(pen.room() - badges_width);
         put_spans(&mut pen, &badges);
@@ -166,8 +205,15 @@ fn badges(app: &App, theme: &Theme, step: StepIndex) -> Vec<Span<'static>> {
         badges.push(span(owner, theme.text));
     }
     if let Some(command) = &definition.command {
-        badges.push(span(level_words(command), level_style(theme, command.level)));
-        let undo = if command.undo.is_some() { format!("undo: {}", key(app, Action::UndoCommand)) } else { "no undo".to_owned() };
+        badges.push(span(
+            level_words(command),
+            level_style(theme, command.level),
+        ));
+        let undo = if command.undo.is_some() {
+            format!("undo: {}", key(app, Action::UndoCommand))
+        } else {
+            "no undo".to_owned()
+        };
         badges.push(span(undo, theme.dim));
     }
     if definition.must {
@@ -180,7 +226,11 @@ fn badges(app: &App, theme: &Theme, step: StepIndex) -> Vec<Span<'static>> {
         badges.push(span("second person", theme.strong));
     }
     let gap = span("  ", theme.text);
-    badges.into_iter().flat_map(|badge| [gap.clone(), badge]).skip(1).collect()
+    badges
+        .into_iter()
+        .flat_map(|badge| [gap.clone(), badge])
+        .skip(1)
+        .collect()
 }
 
 /// `step 2 of 6` among those it stands with.
@@ -191,7 +241,9 @@ fn place(app: &App, step: StepIndex) -> String {
         let other = runbook.step(other);
         other.home == definition.home && other.parent == definition.parent
     });
-    let (before, count) = siblings.fold((0, 0), |(before, count), other| (before + usize::from(other < step), count + 1));
+    let (before, count) = siblings.fold((0, 0), |(before, count), other| {
+        (before + usize::from(other < step), count + 1)
+    });
     format!("step {} of {count}", before + 1)
 }
 
@@ -204,11 +256,19 @@ pub(super) fn owner(app: &App, step: StepIndex) -> Option<String> {
         Home::Rollback(_) | Home::Upkeep(_) => None,
     };
     let role = definition.role.as_ref().or(of_section)?;
-    Some(app.run.operator_of(role).map_or_else(|| role.clone(), |who| format!("{who} ({role})")))
+    Some(
+        app.run
+            .operator_of(role)
+            .map_or_else(|| role.clone(), |who| format!("{who} ({role})")),
+    )
 }
 
 fn level_words(command: &Command) -> String {
-    let unlabelled = if command.level_written { "" } else { " (unlabelled)" };
+    let unlabelled = if command.level_written {
+        ""
+    } else {
+        " (unlabelled)"
+    };
     format!("{}{unlabelled}", command.level.name())
 }
 
@@ -224,7 +284,9 @@ pub(super) fn level_style(theme: &Theme, level: Level) -> Style {
 
 /// The first key of an action, or how it is reached without one.
 pub(super) fn key(app: &App, action: Action) -> String {
-    app.bindings.key_of(action).map_or_else(|| ":".to_owned(), |key| key.to_string())
+    app.bindings
+        .key_of(action)
+        .map_or_else(|| ":".to_owned(), |key| key.to_string())
 }
 
 fn draw_command(app: &App, theme: &Theme, page: &mut Page<'_>, command: &Command, most: usize) {
@@ -234,28 +296,57 @@ fn draw_command(app: &App, theme: &Theme, page: &mut Page<'_>, command: &Command
     lines.truncate(most);
     let extras = usize::from(command.dir.is_some()) + usize::from(hidden > 0);
     let area = page.take(lines.len() + extras + 2);
-    let keys = format!("{} runs  {} copies", key(app, Action::RunCommand), key(app, Action::Copy));
-    let inner = panel(theme, area, page.buffer(), Titles { left: "Command", right: &keys, ..Titles::default() });
+    let keys = format!(
+        "{} runs  {} copies",
+        key(app, Action::RunCommand),
+        key(app, Action::Copy)
+    );
+    let inner = panel(
+        theme,
+        area,
+        page.buffer(),
+        Titles {
+            left: "Command",
+            right: &keys,
+            ..Titles::default()
+        },
+    );
     let mut page = Page::new(page.buffer(), inner);
     for line in &lines {
         page.pen().skip(1).put(line, theme.strong);
     }
     if hidden > 0 {
-        let more = format!("… {hidden} more lines: {} copies all of it", key(app, Action::Copy));
+        let more = format!(
+            "… {hidden} more lines: {} copies all of it",
+            key(app, Action::Copy)
+        );
         page.pen().skip(1).put(&more, theme.dim);
     }
     if let Some(dir) = &command.dir {
-        page.pen().skip(1).put("in ", theme.dim).put(dir, theme.text);
+        page.pen()
+            .skip(1)
+            .put("in ", theme.dim)
+            .put(dir, theme.text);
     }
 }
 
 /// How long an attempt has been running, or ran.
 pub(super) fn elapsed(app: &App, attempt: &Attempt) -> Duration {
-    if attempt.is_running() { between(attempt.started, app.now.wall) } else { Duration::from_millis(attempt.took_ms) }
+    if attempt.is_running() {
+        between(attempt.started, app.now.wall)
+    } else {
+        Duration::from_millis(attempt.took_ms)
+    }
 }
 
 /// `[######......] 1:12   usual 2m30s   stopped after 10m`, the limits on a line of their own where it is narrow.
-fn time_lines(app: &App, theme: &Theme, command: &Command, attempt: &Attempt, cells: usize) -> Vec<Vec<Span<'static>>> {
+fn time_lines(
+    app: &App,
+    theme: &Theme,
+    command: &Command,
+    attempt: &Attempt,
+    cells: usize,
+) -> Vec<Vec<Span<'static>>> {
     let elapsed = elapsed(app, attempt);
     let expected = command.takes.or(command.timeout);
     let late = expected.is_some_and(|expected| elapsed > expected);
@@ -274,7 +365,10 @@ fn time_lines(app: &App, theme: &Theme, command: &Command, attempt: &Attempt, ce
             true => (String::new(), theme.dim),
             false => (format!(", {} over", short_duration(over)), theme.warning),
         };
-        limits.push(span(format!("usual {}{over}   ", short_duration(takes)), style));
+        limits.push(span(
+            format!("usual {}{over}   ", short_duration(takes)),
+            style,
+        ));
     }
     let timeout = command.timeout.map_or_else(
         || "no time limit".to_owned(),
@@ -295,8 +389,19 @@ fn due_words(app: &App, at: SignedDuration) -> (String, bool) {
     let ahead = moment.duration_since(app.now.wall);
     let late = ahead.is_negative();
     let distance = short_duration(Duration::from_secs(ahead.as_secs().unsigned_abs()));
-    let relation = if late { format!("{distance} ago") } else { format!("in {distance}") };
-    (format!("{}, about {}Z ({relation})", signed_clock("T", at), wall(moment)), late)
+    let relation = if late {
+        format!("{distance} ago")
+    } else {
+        format!("in {distance}")
+    };
+    (
+        format!(
+            "{}, about {}Z ({relation})",
+            signed_clock("T", at),
+            wall(moment)
+        ),
+        late,
+    )
 }
 
 /// What an attempt was, when it wasn't the step's command itself.

@@ -48,10 +48,15 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
     let mut page = Page::new(frame.buffer_mut(), area);
     let sections = spans_of_sections(app);
     let holds = holds(app);
-    let cells = page.cells().saturating_sub(COLUMNS.0 + COLUMNS.1 + COLUMNS.2 + 3);
+    let cells = page
+        .cells()
+        .saturating_sub(COLUMNS.0 + COLUMNS.1 + COLUMNS.2 + 3);
     let axis = (page.cells() >= PICTURE_FROM).then(|| Axis::of(app, cells));
     draw_scale(app, theme, &mut page.pen(), axis.as_ref());
-    let events = page.left().saturating_sub(lane_count(app) + 2).clamp(EVENT_LINES.min(page.left()), page.left());
+    let events = page
+        .left()
+        .saturating_sub(lane_count(app) + 2)
+        .clamp(EVENT_LINES.min(page.left()), page.left());
     let rows = page.left() - events;
     let lanes = folded_lanes(app, rows.saturating_sub(1));
     for lane in lanes {
@@ -95,9 +100,13 @@ impl Lasted {
 /// First and last record per phase and section, in one walk over the steps and one over the attempts.
 fn spans_of_sections(app: &App) -> Vec<Vec<Lasted>> {
     let phases = app.run.runbook().phases.iter();
-    let mut lasted: Vec<Vec<Lasted>> = phases.map(|phase| vec![Lasted::default(); phase.sections.len()]).collect();
+    let mut lasted: Vec<Vec<Lasted>> = phases
+        .map(|phase| vec![Lasted::default(); phase.sections.len()])
+        .collect();
     for step in app.run.forward_steps() {
-        let Some(at) = app.run.section_of(step) else { continue };
+        let Some(at) = app.run.section_of(step) else {
+            continue;
+        };
         let section = &mut lasted[at.phase][at.section];
         section.count.total += 1;
         section.count.done += usize::from(app.run.is_settled(step));
@@ -110,7 +119,10 @@ fn spans_of_sections(app: &App) -> Vec<Vec<Lasted>> {
         let answers = app.run.gates.get(&at).map(|state| &state.answers);
         let section = &mut lasted[at.phase][at.section];
         if section.count.total == 0 {
-            section.count = Count { done: answers.map_or(0, |answers| answers.len()), total: gate.roles.len() };
+            section.count = Count {
+                done: answers.map_or(0, |answers| answers.len()),
+                total: gate.roles.len(),
+            };
         }
         for given in answers.into_iter().flat_map(|answers| answers.values()) {
             section.saw(given.at);
@@ -145,19 +157,30 @@ enum Lane {
 }
 
 fn lane_count(app: &App) -> usize {
-    app.run.runbook().phases.iter().map(|phase| phase.sections.len() + 1).sum()
+    app.run
+        .runbook()
+        .phases
+        .iter()
+        .map(|phase| phase.sections.len() + 1)
+        .sum()
 }
 
 /// The lanes that fit: all, else the sections of the current phase only, else those around the current one.
 fn folded_lanes(app: &App, rows: usize) -> Vec<Lane> {
     let runbook = app.run.runbook();
-    let here = app.run.next_step().and_then(|step| app.run.section_of(step));
+    let here = app
+        .run
+        .next_step()
+        .and_then(|step| app.run.section_of(step));
     let all_fit = lane_count(app) <= rows;
     let mut lanes = Vec::new();
     for (phase, content) in runbook.phases.iter().enumerate() {
         lanes.push(Lane::Phase(phase));
         if all_fit || here.is_some_and(|at| at.phase == phase) {
-            lanes.extend((0..content.sections.len()).map(|section| Lane::Section(SectionIndex { phase, section })));
+            lanes.extend(
+                (0..content.sections.len())
+                    .map(|section| Lane::Section(SectionIndex { phase, section })),
+            );
         }
     }
     let current = here.and_then(|at| lanes.iter().position(|&lane| lane == Lane::Section(at)));
@@ -167,7 +190,10 @@ fn folded_lanes(app: &App, rows: usize) -> Vec<Lane> {
 /// The ends of the axis, T-0 and now, above their columns.
 fn draw_scale(app: &App, theme: &Theme, pen: &mut Pen<'_>, axis: Option<&Axis>) {
     let t = signed_clock("T", app.run.clock.t(app.now.wall));
-    pen.column(&t, COLUMNS.0, theme.strong).skip(1).column_right("items", COLUMNS.1, theme.dim).skip(2);
+    pen.column(&t, COLUMNS.0, theme.strong)
+        .skip(1)
+        .column_right("items", COLUMNS.1, theme.dim)
+        .skip(2);
     pen.column("actual", COLUMNS.2, theme.dim);
     let Some(axis) = axis else { return };
     let mut strip = Strip::new(axis.cells());
@@ -190,19 +216,37 @@ fn draw_lane(
     let runbook = app.run.runbook();
     let (title, indent, lasted, style) = match lane {
         Lane::Phase(phase) => {
-            let mut joined = sections[phase].iter().fold(Lasted::default(), |all, one| all.join(*one));
+            let mut joined = sections[phase]
+                .iter()
+                .fold(Lasted::default(), |all, one| all.join(*one));
             joined.count = app.run.phase_progress(phase);
             (runbook.phases[phase].title.clone(), 0, joined, theme.strong)
         }
         Lane::Section(at) => {
             let section = runbook.section(at);
-            (format!("{} {}", section.number, section.title), 2, sections[at.phase][at.section], theme.text)
+            (
+                format!("{} {}", section.number, section.title),
+                2,
+                sections[at.phase][at.section],
+                theme.text,
+            )
         }
     };
     let title = filled(&title, &app.run.variables);
-    pen.skip(indent).column(&title, COLUMNS.0 - indent, style).skip(1);
+    pen.skip(indent)
+        .column(&title, COLUMNS.0 - indent, style)
+        .skip(1);
     let count = format!("{}/{}", lasted.count.done, lasted.count.total);
-    pen.column_right(&count, COLUMNS.1, if lasted.is_complete() { theme.dim } else { theme.text }).skip(2);
+    pen.column_right(
+        &count,
+        COLUMNS.1,
+        if lasted.is_complete() {
+            theme.dim
+        } else {
+            theme.text
+        },
+    )
+    .skip(2);
     pen.column(&times(&lasted), COLUMNS.2, theme.dim);
     let Some(axis) = axis else { return };
     let mut strip = Strip::new(axis.cells());
@@ -218,7 +262,9 @@ fn draw_lane(
 
 /// The part of a lane in which something was recorded; open at its end while something is left to do.
 fn draw_actual(app: &App, theme: &Theme, strip: &mut Strip, axis: &Axis, lasted: &Lasted) {
-    let (Some(first), Some(last)) = (lasted.first, lasted.last) else { return };
+    let (Some(first), Some(last)) = (lasted.first, lasted.last) else {
+        return;
+    };
     strip.fill(axis, Some(first), Some(last), theme.bar_full, theme.text);
     if !lasted.is_complete() && app.run.ended.is_none() {
         strip.mark(axis.cell(last), ">", theme.accent);
@@ -228,7 +274,9 @@ fn draw_actual(app: &App, theme: &Theme, strip: &mut Strip, axis: &Axis, lasted:
 /// `15:31-15:47`, open while something is left to do.
 fn times(lasted: &Lasted) -> String {
     match (lasted.first, lasted.last) {
-        (Some(first), Some(last)) if lasted.is_complete() => format!("{}-{}", wall_minute(first), wall_minute(last)),
+        (Some(first), Some(last)) if lasted.is_complete() => {
+            format!("{}-{}", wall_minute(first), wall_minute(last))
+        }
         (Some(first), _) => format!("{}-", wall_minute(first)),
         _ => String::new(),
     }
@@ -240,8 +288,12 @@ fn planned(app: &App, phase: usize) -> (Option<Timestamp>, Option<Timestamp>) {
     let target = app.run.clock.target();
     let at = |offset| target.saturating_add(offset).unwrap_or(target);
     let from = runbook.phases[phase].at;
-    let next = runbook.phases[phase + 1..].iter().find_map(|later| later.at.filter(|at| Some(*at) > from));
-    let until = next.or(runbook.window.closes.filter(|closes| Some(*closes) > from)).or(from);
+    let next = runbook.phases[phase + 1..]
+        .iter()
+        .find_map(|later| later.at.filter(|at| Some(*at) > from));
+    let until = next
+        .or(runbook.window.closes.filter(|closes| Some(*closes) > from))
+        .or(from);
     (from.map(at), until.map(at))
 }
 
@@ -254,17 +306,37 @@ fn draw_holds(
 ) {
     let open = holds.iter().any(|(_, until)| until.is_none());
     let style: Style = if open { theme.warning } else { theme.text };
-    pen.column("holds", COLUMNS.0, if holds.is_empty() { theme.dim } else { theme.strong }).skip(1);
-    pen.column_right(&holds.len().to_string(), COLUMNS.1, style).skip(2);
+    pen.column(
+        "holds",
+        COLUMNS.0,
+        if holds.is_empty() {
+            theme.dim
+        } else {
+            theme.strong
+        },
+    )
+    .skip(1);
+    pen.column_right(&holds.len().to_string(), COLUMNS.1, style)
+        .skip(2);
     let latest = holds.last().map_or_else(String::new, |(from, until)| {
-        format!("{}-{}", wall_minute(*from), until.map_or_else(String::new, wall_minute))
+        format!(
+            "{}-{}",
+            wall_minute(*from),
+            until.map_or_else(String::new, wall_minute)
+        )
     });
     pen.column(&latest, COLUMNS.2, style);
     let Some(axis) = axis else { return };
     let mut strip = Strip::new(axis.cells());
     strip.mark(axis.cell(app.run.clock.target()), "|", theme.dim);
     for (from, until) in holds {
-        strip.fill(axis, Some(*from), Some(until.unwrap_or(app.now.wall)), "H", style);
+        strip.fill(
+            axis,
+            Some(*from),
+            Some(until.unwrap_or(app.now.wall)),
+            "H",
+            style,
+        );
     }
     strip.put(pen);
 }
@@ -289,21 +361,46 @@ fn is_notable(entry: &Entry) -> bool {
 }
 
 fn draw_events(app: &App, theme: &Theme, page: &mut Page<'_>) {
-    let notable: Vec<_> = app.run.log.iter().filter(|entry| is_notable(entry)).collect();
+    let notable: Vec<_> = app
+        .run
+        .log
+        .iter()
+        .filter(|entry| is_notable(entry))
+        .collect();
     let figures = format!("{} of {} entries", notable.len(), app.run.log.len());
     let area = page.rest();
-    let inner = panel(theme, area, page.buffer(), Titles { left: "What happened", right: &figures, focused: true, ..Titles::default() });
+    let inner = panel(
+        theme,
+        area,
+        page.buffer(),
+        Titles {
+            left: "What happened",
+            right: &figures,
+            focused: true,
+            ..Titles::default()
+        },
+    );
     let mut page = Page::new(page.buffer(), inner);
-    let end = notable.len().saturating_sub(app.view.scroll_back).max(page.left().min(notable.len()));
+    let end = notable
+        .len()
+        .saturating_sub(app.view.scroll_back)
+        .max(page.left().min(notable.len()));
     let start = end.saturating_sub(page.left());
     for entry in &notable[start..end] {
         let style = match entry.event {
-            Event::TriggerFired { .. } | Event::DecisionOverdue { .. } | Event::RollbackStarted { .. } => theme.alarm,
-            Event::HoldStarted { .. } | Event::TargetMoved { .. } | Event::Recycled { .. } => theme.warning,
+            Event::TriggerFired { .. }
+            | Event::DecisionOverdue { .. }
+            | Event::RollbackStarted { .. } => theme.alarm,
+            Event::HoldStarted { .. } | Event::TargetMoved { .. } | Event::Recycled { .. } => {
+                theme.warning
+            }
             _ => theme.text,
         };
         let mut pen = page.pen();
-        pen.skip(1).column(&format!("{}Z", wall(entry.at)), 10, theme.dim).column(&entry.by, 9, theme.dim).skip(1);
+        pen.skip(1)
+            .column(&format!("{}Z", wall(entry.at)), 10, theme.dim)
+            .column(&entry.by, 9, theme.dim)
+            .skip(1);
         pen.put(&describe(&entry.event), style);
     }
 }

@@ -1,5 +1,6 @@
 //! Terminals too small for panels: clock, current item and the way back, in as few lines as there are.
 
+use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -12,6 +13,7 @@ use super::pen::Pen;
 use super::text::{filled, signed_clock, wall, width};
 use super::theme::Theme;
 use crate::app::App;
+use crate::app::view::Screen;
 use crate::journal::Mode;
 use crate::runbook::StepIndex;
 
@@ -25,14 +27,15 @@ use crate::runbook::StepIndex;
 /// rollback 4:10 of 5:00
 /// B ? space x H
 /// ```
-pub fn draw(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut Buffer) {
+pub fn draw(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mut Frame<'_>) {
     let rows = usize::from(area.height);
-    let banners = banners(app, theme);
+    let buffer = frame.buffer_mut();
     draw_clock(app, theme, area, buffer);
     let mut used = 1;
-    if let Some(banner) = banners.first().filter(|_| rows > 3) {
-        let mut pen = Pen::new(buffer, area, used);
-        pen.shade(banner.style).put(&banner.text, banner.style);
+    if let Some(banner) = banners(app, theme).first().filter(|_| rows > 3) {
+        Pen::new(buffer, area, used)
+            .shade(banner.style)
+            .put(&banner.text, banner.style);
         used += 1;
     }
     if rows > 4 {
@@ -41,16 +44,6 @@ pub fn draw(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut 
     }
     let hints = u16::from(rows > 3);
     let below = u16::from(rows > 2) + hints;
-    let middle = Rect {
-        y: area.y + used.min(area.height),
-        height: area.height.saturating_sub(used + below),
-        ..area
-    };
-    if middle.height >= 3 && middle.width >= 30 {
-        items::draw_rows(app, theme, glance, middle, buffer);
-    } else {
-        draw_current(app, theme, &mut Pen::new(buffer, middle, 0));
-    }
     if below > 0 {
         let piece = way_back_piece(app, theme, glance, area.width >= 34);
         Pen::new(buffer, area, area.height - below).put(&piece.text, piece.style);
@@ -62,6 +55,23 @@ pub fn draw(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut 
             ..area
         };
         footer::draw_hints(app, theme, last, buffer);
+    }
+    let middle = Rect {
+        y: area.y + used.min(area.height),
+        height: area.height.saturating_sub(used + below),
+        ..area
+    };
+    draw_middle(app, theme, glance, middle, frame);
+}
+
+/// The screen itself where it can be read at all, else the one line that says where we are.
+fn draw_middle(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mut Frame<'_>) {
+    if area.height < 3 || area.width < 30 {
+        draw_current(app, theme, &mut Pen::new(frame.buffer_mut(), area, 0));
+    } else if app.view.screen == Screen::Board {
+        items::draw_rows(app, theme, glance, area, frame.buffer_mut());
+    } else {
+        super::draw_other(app, theme, glance, area, frame);
     }
 }
 
@@ -78,7 +88,7 @@ fn draw_clock(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         Piece::new(t, theme.strong, 0),
         Piece::new(wall(app.now.wall), theme.dim, 2),
     ];
-    put_pieces(&mut Pen::new(buffer, area, 0), pieces);
+    put_pieces(&mut Pen::new(buffer, area, 0), pieces, 1);
 }
 
 fn draw_counts(app: &App, theme: &Theme, glance: &Glance, pen: &mut Pen<'_>) {
@@ -98,7 +108,7 @@ fn draw_counts(app: &App, theme: &Theme, glance: &Glance, pen: &mut Pen<'_>) {
             3,
         ),
     ];
-    put_pieces(pen, pieces);
+    put_pieces(pen, pieces, 1);
 }
 
 /// The step under the cursor, else the one that is next in the run.

@@ -61,6 +61,11 @@ impl Backlog {
         }
     }
 
+    /// Whether nothing came since the last time it was emptied.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.skipped == 0
+    }
+
     /// Takes everything out: the lines, and how many had to make room.
     pub fn take(&mut self) -> (Vec<Line>, u64) {
         let taken = std::mem::take(self);

@@ -5,7 +5,6 @@
 //! are another matter, they outlive the program; see the supervisor.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::pin::pin;
@@ -20,6 +19,7 @@ use tokio::time::timeout;
 
 use super::blind;
 use crate::check::{Blind, Facts, Reason};
+use crate::runtime::environment;
 
 /// More of an output stream than this is read but not kept; 1 MiB.
 const OUTPUT_CAP: usize = 1 << 20;
@@ -30,32 +30,6 @@ const NOT_FOUND: i32 = 127;
 /// How long output is waited for after the leader ended and its group was killed. Only a process that left the
 /// group can still hold the pipe then, and nobody asked for its output.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-
-/// Variables of our own environment that commands inherit; all others are cleared, so that `BASH_ENV`, exported
-/// functions and `LD_PRELOAD` have no say in what a check sees.
-const INHERITED: &[&str] = &[
-    "AWS_CONFIG_FILE",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "CLOUDSDK_CONFIG",
-    "DOCKER_CONFIG",
-    "DOCKER_HOST",
-    "HOME",
-    "KUBECONFIG",
-    "LANG",
-    "LOGNAME",
-    "PATH",
-    "SHELL",
-    "SSH_AUTH_SOCK",
-    "TERM",
-    "TMPDIR",
-    "TZ",
-    "USER",
-];
-
-/// Families of variables that are inherited as well.
-const INHERITED_PREFIXES: &[&str] = &["LC_", "XDG_"];
 
 /// A command that ended by itself.
 #[derive(Debug)]
@@ -118,7 +92,7 @@ fn spawn(text: &str, folder: &Path, environment: &BTreeMap<String, String>) -> i
         .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", text])
         .current_dir(folder)
         .env_clear()
-        .envs(inherited(std::env::vars_os()))
+        .envs(environment::inherited())
         .envs(environment)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -126,20 +100,6 @@ fn spawn(text: &str, folder: &Path, environment: &BTreeMap<String, String>) -> i
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-}
-
-/// The part of an environment that commands inherit.
-fn inherited(
-    all: impl Iterator<Item = (OsString, OsString)>,
-) -> impl Iterator<Item = (OsString, OsString)> {
-    all.filter(|(name, _)| {
-        name.to_str().is_some_and(|name| {
-            INHERITED.contains(&name)
-                || INHERITED_PREFIXES
-                    .iter()
-                    .any(|prefix| name.starts_with(prefix))
-        })
-    })
 }
 
 async fn collect(mut child: Child) -> io::Result<Ended> {
@@ -250,21 +210,6 @@ mod tests {
             (ended.exit, ended.stdout),
             (Some(0), b"$(exit 9); 'v1'".to_vec())
         );
-    }
-
-    #[test]
-    fn only_listed_variables_are_inherited() {
-        let all = [
-            "PATH",
-            "LC_ALL",
-            "BASH_ENV",
-            "LD_PRELOAD",
-            "BASH_FUNC_ls%%",
-            "AWS_SECRET_ACCESS_KEY",
-        ];
-        let names =
-            inherited(all.into_iter().map(|name| (name.into(), "x".into()))).map(|(name, _)| name);
-        assert_eq!(names.collect::<Vec<_>>(), ["PATH", "LC_ALL"]);
     }
 
     #[tokio::test]

@@ -35,16 +35,28 @@ const LABEL: usize = 9;
 /// │ y runs it   any other key: nothing runs                 │
 /// └─────────────────────────────────────────────────────────┘
 /// ```
-pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer, confirm: &Confirm) -> Option<Position> {
+pub fn draw(
+    app: &App,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+    confirm: &Confirm,
+) -> Option<Position> {
     let cells = inner_cells(area);
-    let mut content = Content { about: about(app, theme, confirm, cells), ..Content::default() };
+    let mut content = Content {
+        about: about(app, theme, confirm, cells),
+        ..Content::default()
+    };
     ask(app, theme, confirm, cells, &mut content);
     let verb = match confirm.direction {
         Direction::Run => "Run",
         Direction::Undo => "Undo",
     };
     let title = format!("{verb} {}", filled(&confirm.title, &app.run.variables));
-    let titles = Titles { left: &title, ..Titles::default() };
+    let titles = Titles {
+        left: &title,
+        ..Titles::default()
+    };
     let inner = popup(theme, area, buffer, content.lines(), titles);
     content.draw(theme, buffer, inner)
 }
@@ -55,7 +67,10 @@ fn about(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words
         badge(app, theme),
         span("  ", theme.text),
         span(command.level.name(), level_style(theme, command.level)),
-        span(format!(": {}", level_words(command.level, command.level_written)), theme.text),
+        span(
+            format!(": {}", level_words(command.level, command.level_written)),
+            theme.text,
+        ),
     ]];
     lines.push(Vec::new());
     lines.extend(command_lines(theme, &confirm.text, cells));
@@ -69,19 +84,30 @@ fn about(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words
         (Some(undo), _) => {
             let undo = wrapped(undo, cells.saturating_sub(LABEL));
             let labels = std::iter::once("undo").chain(std::iter::repeat(""));
-            lines.extend(labels.zip(undo).map(|(label, line)| labelled(theme, label, &line)));
+            lines.extend(
+                labels
+                    .zip(undo)
+                    .map(|(label, line)| labelled(theme, label, &line)),
+            );
         }
         (None, _) if command.level == Level::Safe || is_rollback_step(app, confirm) => {}
+        (None, _) if command.level == Level::Ponr => lines.push(labelled(theme, "undo", "none")),
         (None, _) => lines.push(labelled(theme, "undo", "none: only a rollback goes back")),
     }
-    lines.push(labelled(theme, "takes", &time_words(command.takes, command.timeout)));
+    lines.push(labelled(
+        theme,
+        "takes",
+        &time_words(command.takes, command.timeout),
+    ));
     lines.push(Vec::new());
     lines
 }
 
 /// A rollback's steps are themselves the way back.
 fn is_rollback_step(app: &App, confirm: &Confirm) -> bool {
-    confirm.step.is_some_and(|step| matches!(app.run.runbook().step(step).home, Home::Rollback(_)))
+    confirm
+        .step
+        .is_some_and(|step| matches!(app.run.runbook().step(step).home, Home::Rollback(_)))
 }
 
 /// The exact text, each of its own lines marked, so that a wrapped line isn't taken for two.
@@ -92,19 +118,27 @@ fn command_lines(theme: &Theme, text: &str, cells: usize) -> Vec<Words> {
         .lines()
         .flat_map(|line| {
             let leads = std::iter::once("$ ").chain(std::iter::repeat("  "));
-            leads.zip(wrapped(line, cells)).map(|(lead, part)| vec![span(lead, theme.dim), span(part, theme.strong)])
+            leads
+                .zip(wrapped(line, cells))
+                .map(|(lead, part)| vec![span(lead, theme.dim), span(part, theme.strong)])
         })
         .collect();
     if lines.len() > MOST_COMMAND_LINES {
         let hidden = lines.len() - MOST_COMMAND_LINES + 1;
         lines.truncate(MOST_COMMAND_LINES - 1);
-        lines.push(vec![span(format!("  … {hidden} MORE LINES are not shown: read them in the runbook first"), theme.alarm)]);
+        lines.push(vec![span(
+            format!("  … {hidden} MORE LINES are not shown: read them in the runbook first"),
+            theme.alarm,
+        )]);
     }
     lines
 }
 
 fn labelled(theme: &Theme, label: &str, words: &str) -> Words {
-    vec![span(format!("{label:LABEL$}"), theme.dim), span(words, theme.text)]
+    vec![
+        span(format!("{label:LABEL$}"), theme.dim),
+        span(words, theme.text),
+    ]
 }
 
 fn level_words(level: Level, written: bool) -> &'static str {
@@ -119,31 +153,56 @@ fn level_words(level: Level, written: bool) -> &'static str {
 
 fn time_words(takes: Option<Duration>, timeout: Option<Duration>) -> String {
     let takes = takes.map_or_else(|| "not known".to_owned(), short_duration);
-    let timeout = timeout.map_or_else(|| "no time limit".to_owned(), |timeout| format!("stopped after {}", short_duration(timeout)));
+    let timeout = timeout.map_or_else(
+        || "no time limit".to_owned(),
+        |timeout| format!("stopped after {}", short_duration(timeout)),
+    );
     format!("{takes}, {timeout}")
 }
 
 /// What is asked now, and below it what will be asked after.
-fn ask<'a>(app: &App, theme: &Theme, confirm: &'a Confirm, cells: usize, content: &mut Content<'a>) {
+fn ask<'a>(
+    app: &App,
+    theme: &Theme,
+    confirm: &'a Confirm,
+    cells: usize,
+    content: &mut Content<'a>,
+) {
     match confirm.asks.first() {
         None => {}
         Some(Ask::Yes) => {
-            content.asked.push(keys(theme, &[("y", "runs it"), ("any other key", "nothing runs")]));
+            content.asked.push(keys(
+                theme,
+                &[("y", "runs it"), ("any other key", "nothing runs")],
+            ));
         }
         Some(Ask::Target(target)) => {
-            let words = vec![span("type ", theme.text), span(target, theme.strong), span(" and press enter to run it; esc: nothing runs", theme.text)];
+            let words = vec![
+                span("type ", theme.text),
+                span(target, theme.strong),
+                span(" and press enter to run it; esc: nothing runs", theme.text),
+            ];
             content.asked.push(words);
             content.input = Some((vec![span("> ", theme.accent)], &confirm.input));
         }
         Some(Ask::SecondPerson) => {
-            let words = format!("initials of a second person (not {}) and enter; esc: nothing runs", app.options.operator);
+            let words = format!(
+                "initials of a second person (not {}) and enter; esc: nothing runs",
+                app.options.operator
+            );
             content.asked.push(vec![span(words, theme.text)]);
             content.input = Some((vec![span("> ", theme.accent)], &confirm.input));
         }
         Some(Ask::Countdown(until)) => {
             // Rounded up, so that the last second reads 1 and never 0.
-            let left = until.saturating_sub(app.now.monotonic).as_millis().div_ceil(1000);
-            content.asked.push(vec![span(format!(" STARTS IN {left} s "), theme.banner), span("   any key stops it", theme.strong)]);
+            let left = until
+                .saturating_sub(app.now.monotonic)
+                .as_millis()
+                .div_ceil(1000);
+            content.asked.push(vec![
+                span(format!(" STARTS IN {left} s "), theme.banner),
+                span("   any key stops it", theme.strong),
+            ]);
         }
     }
     if let Some(error) = &confirm.error {
@@ -151,7 +210,10 @@ fn ask<'a>(app: &App, theme: &Theme, confirm: &'a Confirm, cells: usize, content
     }
     let later: Vec<&str> = confirm.asks.iter().skip(1).map(ask_words).collect();
     if !later.is_empty() {
-        content.after.push(vec![span(format!("after that: {}", later.join(", then ")), theme.dim)]);
+        content.after.push(vec![span(
+            format!("after that: {}", later.join(", then ")),
+            theme.dim,
+        )]);
     }
 }
 

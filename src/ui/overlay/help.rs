@@ -18,14 +18,27 @@ const KEY_CELLS: usize = 16;
 /// Cells around an entry's keys and words.
 const ENTRY_GAPS: usize = 3;
 
-const GROUPS: [Group; 6] = [Group::Act, Group::Count, Group::Move, Group::Write, Group::See, Group::Leave];
+const GROUPS: [Group; 6] = [
+    Group::Act,
+    Group::Count,
+    Group::Move,
+    Group::Write,
+    Group::See,
+    Group::Leave,
+];
 
 /// What each level asks for, as the dialogs do.
 const LEVELS: [(&str, &str); 4] = [
     ("safe", "reads only: runs at once"),
     ("changes", "reversible: y"),
-    ("destructive", "no cheap way back, and every unlabelled command: type the target's name"),
-    ("ponr", "point of no return: fresh GO, a second person, the target's name, 10 s"),
+    (
+        "destructive",
+        "no cheap way back, and every unlabelled command: type the target's name",
+    ),
+    (
+        "ponr",
+        "point of no return: fresh GO, a second person, the target's name, 10 s",
+    ),
 ];
 
 const MARKS: [(Status, &str); 7] = [
@@ -47,11 +60,21 @@ const MARKS: [(Status, &str); 7] = [
 /// │   safe          reads only: runs at once                           │
 /// └────────────────────────────────────────────────────────────────────┘
 /// ```
-pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer, scrolled: usize) -> Option<Position> {
+pub fn draw(
+    app: &App,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+    scrolled: usize,
+) -> Option<Position> {
     let place = app.view.screen.place();
     let lines = lines(app, theme, place, inner_cells(area));
     let title = format!("Keys here: {}", place_name(place));
-    let titles = Titles { left: &title, right: "j k scroll, any other key closes", ..Titles::default() };
+    let titles = Titles {
+        left: &title,
+        right: "j k scroll, any other key closes",
+        ..Titles::default()
+    };
     let inner = popup(theme, area, buffer, lines.len(), titles);
     let mut page = Page::new(buffer, inner);
     let from = scrolled.min(lines.len().saturating_sub(page.left()));
@@ -61,7 +84,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer, scrolled:
         put_spans(&mut page.pen(), line);
     }
     if hidden > 0 {
-        page.pen().put(&format!("… {} more lines below", hidden + 1), theme.dim);
+        page.pen()
+            .put(&format!("… {} more lines below", hidden + 1), theme.dim);
     }
     None
 }
@@ -80,16 +104,30 @@ fn place_name(place: Place) -> &'static str {
 fn lines(app: &App, theme: &Theme, place: Place, cells: usize) -> Vec<Words> {
     let mut lines = Vec::new();
     for group in GROUPS {
-        let members: Vec<&Binding> = app.bindings.at(place).filter(|binding| binding.group == group).collect();
+        let members: Vec<&Binding> = app
+            .bindings
+            .at(place)
+            .filter(|binding| binding.group == group)
+            .collect();
         if members.is_empty() {
             continue;
         }
         lines.push(vec![span(group.title(), theme.title)]);
         lines.extend(entry_lines(theme, &members, cells));
     }
-    lines.push(vec![span("levels", theme.title), span("  what a command asks before it runs", theme.dim)]);
-    lines.extend(LEVELS.iter().map(|(level, asks)| entry(theme, level, asks, cells)));
-    lines.push(vec![span("marks", theme.title), span("  colour repeats them, it never replaces them", theme.dim)]);
+    lines.push(vec![
+        span("levels", theme.title),
+        span("  what a command asks before it runs", theme.dim),
+    ]);
+    lines.extend(
+        LEVELS
+            .iter()
+            .map(|(level, asks)| entry(theme, level, asks, cells)),
+    );
+    lines.push(vec![
+        span("marks", theme.title),
+        span("  colour repeats them, it never replaces them", theme.dim),
+    ]);
     lines.extend(mark_lines(theme, cells));
     lines
 }
@@ -101,7 +139,12 @@ fn entry_lines(theme: &Theme, bindings: &[&Binding], cells: usize) -> Vec<Words>
     let mut lines = Vec::new();
     let mut rest = bindings;
     while let [first, others @ ..] = rest {
-        let mut line = entry(theme, &keys_of(first), first.name, if is_short(first) { half } else { cells });
+        let mut line = entry(
+            theme,
+            &keys_of(first),
+            first.name,
+            if is_short(first) { half } else { cells },
+        );
         rest = others;
         if let [second, others @ ..] = others
             && is_short(first)
@@ -120,7 +163,12 @@ fn keys_of(binding: &Binding) -> String {
     if binding.keys.is_empty() {
         return ": palette".to_owned();
     }
-    binding.keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" ")
+    binding
+        .keys
+        .iter()
+        .map(Key::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn entry(theme: &Theme, key: &str, does: &str, cells: usize) -> Words {
@@ -135,9 +183,15 @@ fn entry(theme: &Theme, key: &str, does: &str, cells: usize) -> Words {
 
 fn mark_lines(theme: &Theme, cells: usize) -> Vec<Words> {
     let marks = MARKS.iter().map(|(status, word)| {
-        [span(format!("  {}", status.mark()), theme.status(*status)), span(pad(&format!(" {word}"), 16), theme.text)]
+        [
+            span(format!("  {}", status.mark()), theme.status(*status)),
+            span(pad(&format!(" {word}"), 16), theme.text),
+        ]
     });
     let per_line = (cells / 21).max(1);
     let marks: Vec<_> = marks.collect();
-    marks.chunks(per_line).map(|row| row.iter().flatten().cloned().collect()).collect()
+    marks
+        .chunks(per_line)
+        .map(|row| row.iter().flatten().cloned().collect())
+        .collect()
 }

@@ -31,7 +31,10 @@ use crate::ui::theme::{Theme, verdict_mark};
 pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>) {
     let mut pen = page.pen();
     pen.put(&key(app, Action::Rollback), theme.key);
-    pen.put(" decides. Nothing runs by that: it asks what to do, then for the target's name.", theme.text);
+    pen.put(
+        " decides. Nothing runs by that: it asks what to do, then for the target's name.",
+        theme.text,
+    );
     let fired = app.run.runbook().triggers.len().min(5);
     let detail = app.run.pending_triggers().count();
     let area = page.take((fired + detail + 2).max(3).min(page.left() / 2));
@@ -46,10 +49,23 @@ fn draw_triggers(app: &App, theme: &Theme, page: &mut Page<'_>) {
     let (title, figures) = if pending.is_empty() {
         ("Triggers", "nothing has fired".to_owned())
     } else {
-        ("What fired", format!("{} waiting for a decision", pending.len()))
+        (
+            "What fired",
+            format!("{} waiting for a decision", pending.len()),
+        )
     };
     let right_style = (!pending.is_empty()).then_some(theme.alarm);
-    let inner = panel(theme, area, page.buffer(), Titles { left: title, right: &figures, right_style, focused: false });
+    let inner = panel(
+        theme,
+        area,
+        page.buffer(),
+        Titles {
+            left: title,
+            right: &figures,
+            right_style,
+            focused: false,
+        },
+    );
     let mut page = Page::new(page.buffer(), inner);
     for &trigger in &pending {
         draw_pending(app, theme, &mut page, trigger);
@@ -62,17 +78,25 @@ fn draw_triggers(app: &App, theme: &Theme, page: &mut Page<'_>) {
 
 /// A trigger that waits for a decision, with why it fired and how long there is left.
 fn draw_pending(app: &App, theme: &Theme, page: &mut Page<'_>, trigger: usize) {
-    let Some(fired) = &app.run.triggers[trigger].fired else { return };
+    let Some(fired) = &app.run.triggers[trigger].fired else {
+        return;
+    };
     let definition = &app.run.runbook().triggers[trigger];
     let mut pen = page.pen();
     pen.skip(1).put("[!] ", theme.alarm);
     let decide = match app.run.decision_due(trigger) {
-        Some(due) if due <= app.now.wall => format!("decision OVERDUE by {}", stopwatch(between(due, app.now.wall))),
+        Some(due) if due <= app.now.wall => format!(
+            "decision OVERDUE by {}",
+            stopwatch(between(due, app.now.wall))
+        ),
         Some(due) => format!("decide within {}", stopwatch(between(app.now.wall, due))),
         None if definition.mode == TriggerMode::Advise => "advice only".to_owned(),
         None => "waits for a decision".to_owned(),
     };
-    pen.right(&format!("fired {}Z   {decide} ", wall(fired.at)), theme.alarm);
+    pen.right(
+        &format!("fired {}Z   {decide} ", wall(fired.at)),
+        theme.alarm,
+    );
     pen.put(&filled(&definition.title, &app.run.variables), theme.strong);
     page.pen().skip(5).put(&fired.because, theme.text);
 }
@@ -80,18 +104,32 @@ fn draw_pending(app: &App, theme: &Theme, page: &mut Page<'_>, trigger: usize) {
 /// A trigger that hasn't fired, or was answered: armed or not, and what its terms say now.
 fn draw_quiet(app: &App, theme: &Theme, pen: &mut Pen<'_>, trigger: usize) {
     let definition = &app.run.runbook().triggers[trigger];
-    let answered = app.run.triggers[trigger].fired.as_ref().and_then(|fired| fired.decision);
+    let answered = app.run.triggers[trigger]
+        .fired
+        .as_ref()
+        .and_then(|fired| fired.decision);
     let state = match answered {
         Some((decision, at)) => format!("answered {}Z: {}", wall(at), decision.words()),
         None if definition.condition.is_none() => "by hand".to_owned(),
         None if definition.armed.contains(&app.run.stage(app.now.wall)) => "armed".to_owned(),
         None => {
-            let stages = definition.armed.iter().map(|stage| stage.name()).collect::<Vec<_>>().join(", ");
+            let stages = definition
+                .armed
+                .iter()
+                .map(|stage| stage.name())
+                .collect::<Vec<_>>()
+                .join(", ");
             format!("not armed before {stages}")
         }
     };
-    pen.skip(1).put("    ", theme.dim).right(&format!("{state} "), theme.dim);
-    let style = if answered.is_some_and(|(decision, _)| decision != Decision::RollBack) { theme.dim } else { theme.text };
+    pen.skip(1)
+        .put("    ", theme.dim)
+        .right(&format!("{state} "), theme.dim);
+    let style = if answered.is_some_and(|(decision, _)| decision != Decision::RollBack) {
+        theme.dim
+    } else {
+        theme.text
+    };
     pen.put(&filled(&definition.title, &app.run.variables), style);
 }
 
@@ -99,11 +137,30 @@ fn draw_ways(app: &App, theme: &Theme, page: &mut Page<'_>) {
     let offered = app.run.offered_rollbacks();
     let figures = match offered.len() {
         0 => "none".to_owned(),
-        count => format!("{count} of {} fit this run", app.run.runbook().rollbacks.len()),
+        count => format!(
+            "{count} of {} fit this run",
+            app.run.runbook().rollbacks.len()
+        ),
     };
     let area = page.rest();
-    let inner = panel(theme, area, page.buffer(), Titles { left: "Ways back", right: &figures, ..Titles::default() });
-    let mut page = Page::new(page.buffer(), Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner });
+    let inner = panel(
+        theme,
+        area,
+        page.buffer(),
+        Titles {
+            left: "Ways back",
+            right: &figures,
+            ..Titles::default()
+        },
+    );
+    let mut page = Page::new(
+        page.buffer(),
+        Rect {
+            x: inner.x + 1,
+            width: inner.width.saturating_sub(2),
+            ..inner
+        },
+    );
     if offered.is_empty() {
         let why = "this runbook has no way back for the options that were taken: stop, hold (H) and get help";
         page.pen().put(why, theme.warning);
@@ -127,10 +184,17 @@ fn draw_way(app: &App, theme: &Theme, page: &mut Page<'_>, position: usize, deta
         && pen.room() > 90
     {
         let share = estimate.as_secs_f64() / limit.as_secs_f64().max(0.001);
-        pen.right(&bar(theme, share, 12), if late { theme.warning } else { theme.dim });
+        pen.right(
+            &bar(theme, share, 12),
+            if late { theme.warning } else { theme.dim },
+        );
     }
     pen.right(&time, if late { theme.warning } else { theme.text });
-    let suggested = app.run.pending_triggers().any(|trigger| app.run.runbook().triggers[trigger].rollbacks.contains(&position));
+    let suggested = app.run.pending_triggers().any(|trigger| {
+        app.run.runbook().triggers[trigger]
+            .rollbacks
+            .contains(&position)
+    });
     pen.put(&format!("R{} ", position + 1), theme.accent);
     pen.put(&filled(&definition.title, &app.run.variables), theme.strong);
     pen.put(if suggested { "   suggested" } else { "" }, theme.accent);
@@ -142,28 +206,44 @@ fn draw_details(app: &App, theme: &Theme, page: &mut Page<'_>, position: usize, 
     let runbook = app.run.runbook();
     let definition = &runbook.rollbacks[position];
     let mut left = lines.min(page.left());
-    if let Some(text) = definition.text.as_ref().filter(|_| left > definition.steps.len() + 1) {
+    if let Some(text) = definition
+        .text
+        .as_ref()
+        .filter(|_| left > definition.steps.len() + 1)
+    {
         let cells = page.cells().saturating_sub(3);
-        for line in wrapped(&filled(text, &app.run.variables), cells).iter().take(2) {
+        for line in wrapped(&filled(text, &app.run.variables), cells)
+            .iter()
+            .take(2)
+        {
             page.pen().skip(3).put(line, theme.dim);
             left -= 1;
         }
     }
     let for_steps = left.saturating_sub(usize::from(!definition.verify.is_empty()));
     let hidden = definition.steps.len().saturating_sub(for_steps);
-    let shown = if hidden > 0 { for_steps.saturating_sub(1) } else { definition.steps.len() };
+    let shown = if hidden > 0 {
+        for_steps.saturating_sub(1)
+    } else {
+        definition.steps.len()
+    };
     for &step in &definition.steps[..shown] {
         let step = runbook.step(step);
         let mut pen = page.pen();
         pen.skip(3);
         if let Some(command) = &step.command {
             let takes = command.takes.map_or_else(|| "....".to_owned(), stopwatch);
-            pen.right(&format!("{takes:>6}"), theme.dim).right(command.level.name(), level_style(theme, command.level));
+            pen.right(&format!("{takes:>6}"), theme.dim)
+                .right(command.level.name(), level_style(theme, command.level));
         }
-        pen.put(&step.number, theme.dim).put(" ", theme.dim).put(&filled(&step.title, &app.run.variables), theme.text);
+        pen.put(&step.number, theme.dim)
+            .put(" ", theme.dim)
+            .put(&filled(&step.title, &app.run.variables), theme.text);
     }
     if hidden > 0 && for_steps > 0 {
-        page.pen().skip(3).put(&format!("… {} more steps", hidden + 1), theme.dim);
+        page.pen()
+            .skip(3)
+            .put(&format!("… {} more steps", hidden + 1), theme.dim);
     }
     if !definition.verify.is_empty() && left > 0 {
         draw_verify_line(app, theme, &mut page.pen(), position);
@@ -173,18 +253,27 @@ fn draw_details(app: &App, theme: &Theme, page: &mut Page<'_>, position: usize, 
 /// `then all of this has to hold for 5:00: [ok] api  [!] error rate`
 fn draw_verify_line(app: &App, theme: &Theme, pen: &mut Pen<'_>, position: usize) {
     let definition = &app.run.runbook().rollbacks[position];
-    let lasting = if definition.hold.is_zero() { String::new() } else { format!(" for {}", short_duration(definition.hold)) };
-    pen.skip(3).put(&format!("proved when good{lasting}:"), theme.dim);
+    let lasting = if definition.hold.is_zero() {
+        String::new()
+    } else {
+        format!(" for {}", short_duration(definition.hold))
+    };
+    pen.skip(3)
+        .put(&format!("proved when good{lasting}:"), theme.dim);
     for &proof in &definition.verify {
         let verdict = app.live.verdict(proof, app.now);
-        pen.put("  ", theme.dim).put(verdict_mark(verdict), theme.verdict(verdict));
-        pen.put(" ", theme.dim).put(proof::title(app, proof), theme.text);
+        pen.put("  ", theme.dim)
+            .put(verdict_mark(verdict), theme.verdict(verdict));
+        pen.put(" ", theme.dim)
+            .put(proof::title(app, proof), theme.text);
     }
 }
 
 fn time_words(estimate: Option<Duration>, limit: Option<Duration>) -> String {
     match (estimate, limit) {
-        (Some(estimate), Some(limit)) => format!("takes {} of {}", stopwatch(estimate), stopwatch(limit)),
+        (Some(estimate), Some(limit)) => {
+            format!("takes {} of {}", stopwatch(estimate), stopwatch(limit))
+        }
         (Some(estimate), None) => format!("takes {}", stopwatch(estimate)),
         (None, Some(limit)) => format!("never timed, budget {}", stopwatch(limit)),
         (None, None) => "never timed".to_owned(),

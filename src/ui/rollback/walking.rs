@@ -41,21 +41,56 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackState
     draw_clock(app, theme, &mut page.pen(), state, definition);
     let closed = matches!(stage, RollbackStage::Closed { .. });
     let owed = if closed { owed(app, state) } else { Vec::new() };
-    let proofs = if matches!(stage, RollbackStage::Steps { .. }) { watched(app, state.rollback) } else { definition.verify.clone() };
+    let proofs = if matches!(stage, RollbackStage::Steps { .. }) {
+        watched(app, state.rollback)
+    } else {
+        definition.verify.clone()
+    };
     let height = (proofs.len().clamp(4, 6) + 2).min(page.left().saturating_sub(owed.len()) / 2);
     if page.rest().width < NARROW {
         let area = page.take(height);
-        draw_impact(app, theme, &mut Page::new(page.buffer(), area), definition, stage, &proofs);
+        draw_impact(
+            app,
+            theme,
+            &mut Page::new(page.buffer(), area),
+            definition,
+            stage,
+            &proofs,
+        );
     } else {
         let area = page.take(height);
-        let left = Rect { width: area.width / 2, ..area };
-        let right = Rect { x: left.right(), width: area.width - left.width, ..area };
+        let left = Rect {
+            width: area.width / 2,
+            ..area
+        };
+        let right = Rect {
+            x: left.right(),
+            width: area.width - left.width,
+            ..area
+        };
         draw_cause(app, theme, &mut Page::new(page.buffer(), left), state);
-        draw_impact(app, theme, &mut Page::new(page.buffer(), right), definition, stage, &proofs);
+        draw_impact(
+            app,
+            theme,
+            &mut Page::new(page.buffer(), right),
+            definition,
+            stage,
+            &proofs,
+        );
     }
-    let owed_rows = if owed.is_empty() { 0 } else { owed.len().min(8) + 2 };
+    let owed_rows = if owed.is_empty() {
+        0
+    } else {
+        owed.len().min(8) + 2
+    };
     let area = page.take(page.left().saturating_sub(owed_rows).max(3));
-    draw_steps(app, theme, &mut Page::new(page.buffer(), area), definition, stage);
+    draw_steps(
+        app,
+        theme,
+        &mut Page::new(page.buffer(), area),
+        definition,
+        stage,
+    );
     if !owed.is_empty() {
         let area = page.rest();
         draw_owed(theme, &mut Page::new(page.buffer(), area), &owed);
@@ -63,7 +98,13 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackState
 }
 
 /// The line of stages; the present one in brackets.
-fn draw_stages(app: &App, theme: &Theme, pen: &mut Pen<'_>, state: &RollbackState, stage: RollbackStage) {
+fn draw_stages(
+    app: &App,
+    theme: &Theme,
+    pen: &mut Pen<'_>,
+    state: &RollbackState,
+    stage: RollbackStage,
+) {
     let trigger = match cause(app, state.started) {
         Some(trigger) => {
             let fired = app.run.triggers[trigger].fired.as_ref();
@@ -73,9 +114,21 @@ fn draw_stages(app: &App, theme: &Theme, pen: &mut Pen<'_>, state: &RollbackStat
     };
     let decided = format!("DECIDED {}", wall(state.started));
     let (steps, verify, closed) = match stage {
-        RollbackStage::Steps { done, total } => (format!("[STEPS {done}/{total}]"), "VERIFY".to_owned(), "CLOSED".to_owned()),
-        RollbackStage::Verify => ("STEPS".to_owned(), "[VERIFY]".to_owned(), "CLOSED".to_owned()),
-        RollbackStage::Closed { .. } => ("STEPS".to_owned(), "VERIFY".to_owned(), "[CLOSED]".to_owned()),
+        RollbackStage::Steps { done, total } => (
+            format!("[STEPS {done}/{total}]"),
+            "VERIFY".to_owned(),
+            "CLOSED".to_owned(),
+        ),
+        RollbackStage::Verify => (
+            "STEPS".to_owned(),
+            "[VERIFY]".to_owned(),
+            "CLOSED".to_owned(),
+        ),
+        RollbackStage::Closed { .. } => (
+            "STEPS".to_owned(),
+            "VERIFY".to_owned(),
+            "[CLOSED]".to_owned(),
+        ),
     };
     for (position, name) in [trigger, decided, steps, verify, closed].iter().enumerate() {
         pen.put(if position == 0 { "" } else { " > " }, theme.dim);
@@ -85,31 +138,51 @@ fn draw_stages(app: &App, theme: &Theme, pen: &mut Pen<'_>, state: &RollbackStat
 }
 
 /// The clock against the budget, and when it will be done if all goes as usual.
-fn draw_clock(app: &App, theme: &Theme, pen: &mut Pen<'_>, state: &RollbackState, definition: &Rollback) {
+fn draw_clock(
+    app: &App,
+    theme: &Theme,
+    pen: &mut Pen<'_>,
+    state: &RollbackState,
+    definition: &Rollback,
+) {
     let elapsed = Duration::try_from(state.elapsed(app.now.wall)).unwrap_or(Duration::ZERO);
     let limit = budget(app, definition);
     let remaining = remaining(app);
     let open = state.closed.is_none();
-    let expected = remaining.filter(|_| open).map(|remaining| elapsed + remaining);
+    let expected = remaining
+        .filter(|_| open)
+        .map(|remaining| elapsed + remaining);
     let style = match limit {
         Some(limit) if elapsed > limit => theme.alarm,
         Some(limit) if expected.is_some_and(|expected| expected > limit) => theme.warning,
         _ => theme.strong,
     };
-    pen.put("rollback ", theme.dim).put(&stopwatch(elapsed), style);
+    pen.put("rollback ", theme.dim)
+        .put(&stopwatch(elapsed), style);
     if let Some(limit) = limit {
         let share = elapsed.as_secs_f64() / limit.as_secs_f64().max(0.001);
-        pen.put(&format!(" of {}  ", stopwatch(limit)), theme.text).put(&bar(theme, share, 20), style);
+        pen.put(&format!(" of {}  ", stopwatch(limit)), theme.text)
+            .put(&bar(theme, share, 20), style);
         if elapsed > limit {
-            pen.put(&format!("  {} over", stopwatch(elapsed - limit)), theme.alarm);
+            pen.put(
+                &format!("  {} over", stopwatch(elapsed - limit)),
+                theme.alarm,
+            );
         }
     }
     match (state.closed, expected) {
         (Some((at, true)), _) => pen.put(&format!("   VERIFIED {}Z", wall(at)), theme.good),
-        (Some((at, false)), _) => pen.put(&format!("   ATTESTED {}Z, not proved", wall(at)), theme.warning),
+        (Some((at, false)), _) => pen.put(
+            &format!("   ATTESTED {}Z, not proved", wall(at)),
+            theme.warning,
+        ),
         (None, Some(_)) if remaining == Some(Duration::ZERO) => pen,
         (None, Some(_)) => {
-            let finish = app.now.wall.saturating_add(remaining.unwrap_or_default()).unwrap_or(app.now.wall);
+            let finish = app
+                .now
+                .wall
+                .saturating_add(remaining.unwrap_or_default())
+                .unwrap_or(app.now.wall);
             pen.put(&format!("   est finish {}Z", wall(finish)), style)
         }
         (None, None) => pen.put("   no estimate: a step says no usual time", theme.dim),
@@ -118,10 +191,17 @@ fn draw_clock(app: &App, theme: &Theme, pen: &mut Pen<'_>, state: &RollbackState
 
 /// What the open steps usually still take; unknown when one that runs something doesn't say.
 fn remaining(app: &App) -> Option<Duration> {
-    let open = app.run.rollback_steps().into_iter().filter(|&step| !app.run.is_settled(step));
+    let open = app
+        .run
+        .rollback_steps()
+        .into_iter()
+        .filter(|&step| !app.run.is_settled(step));
     open.filter_map(|step| Some((step, app.run.runbook().step(step).command.as_ref()?)))
         .map(|(step, command)| {
-            let running = app.run.latest_attempt(step).filter(|attempt| attempt.is_running());
+            let running = app
+                .run
+                .latest_attempt(step)
+                .filter(|attempt| attempt.is_running());
             let spent = running.map_or(Duration::ZERO, |attempt| elapsed(app, attempt));
             Some(command.takes?.saturating_sub(spent))
         })
@@ -131,12 +211,32 @@ fn remaining(app: &App) -> Option<Duration> {
 fn draw_cause(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackState) {
     let area = page.rest();
     let trigger = cause(app, state.started);
-    let title = if trigger.is_some() { "Trigger that fired" } else { "Decision" };
-    let inner = panel(theme, area, page.buffer(), Titles { left: title, ..Titles::default() });
-    let mut page = Page::new(page.buffer(), Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner });
+    let title = if trigger.is_some() {
+        "Trigger that fired"
+    } else {
+        "Decision"
+    };
+    let inner = panel(
+        theme,
+        area,
+        page.buffer(),
+        Titles {
+            left: title,
+            ..Titles::default()
+        },
+    );
+    let mut page = Page::new(
+        page.buffer(),
+        Rect {
+            x: inner.x + 1,
+            width: inner.width.saturating_sub(2),
+            ..inner
+        },
+    );
     if let Some(trigger) = trigger {
         let title = &app.run.runbook().triggers[trigger].title;
-        page.pen().put(&filled(title, &app.run.variables), theme.strong);
+        page.pen()
+            .put(&filled(title, &app.run.variables), theme.strong);
         if let Some(fired) = &app.run.triggers[trigger].fired {
             page.pen().put(&fired.because, theme.text);
         }
@@ -151,10 +251,21 @@ fn draw_status_message(app: &App, theme: &Theme, pen: &mut Pen<'_>, state: &Roll
     if app.run.runbook().messages.is_empty() {
         return;
     }
-    let latest = app.run.messages_sent.values().max().filter(|at| **at >= state.started);
+    let latest = app
+        .run
+        .messages_sent
+        .values()
+        .max()
+        .filter(|at| **at >= state.started);
     match latest {
         Some(at) => pen.put(&format!("status message sent {}Z", wall(*at)), theme.dim),
-        None => pen.put(&format!("status message not sent yet ({})", key(app, Action::StatusMessage)), theme.warning),
+        None => pen.put(
+            &format!(
+                "status message not sent yet ({})",
+                key(app, Action::StatusMessage)
+            ),
+            theme.warning,
+        ),
     };
 }
 
@@ -166,25 +277,56 @@ fn draw_impact(
     stage: RollbackStage,
     proofs: &[Proof],
 ) {
-    let held = app.live.verified_since.map(|since| app.now.monotonic.saturating_sub(since));
+    let held = app
+        .live
+        .verified_since
+        .map(|since| app.now.monotonic.saturating_sub(since));
     let needed = short_duration(definition.hold);
     let (title, figures, style) = match (stage, held) {
-        (RollbackStage::Steps { .. }, _) => ("Impact now", format!("then good for {needed}"), theme.dim),
+        (RollbackStage::Steps { .. }, _) => {
+            ("Impact now", format!("then good for {needed}"), theme.dim)
+        }
         (RollbackStage::Closed { verified: true }, _) => ("Proof", "held".to_owned(), theme.good),
-        (RollbackStage::Closed { verified: false }, _) => ("Proof", "not proved".to_owned(), theme.warning),
-        (RollbackStage::Verify, Some(held)) => ("Proof", format!("good for {} of {needed}", stopwatch(held)), theme.accent),
-        (RollbackStage::Verify, None) => ("Proof", format!("not all good yet, then {needed}"), theme.warning),
+        (RollbackStage::Closed { verified: false }, _) => {
+            ("Proof", "not proved".to_owned(), theme.warning)
+        }
+        (RollbackStage::Verify, Some(held)) => (
+            "Proof",
+            format!("good for {} of {needed}", stopwatch(held)),
+            theme.accent,
+        ),
+        (RollbackStage::Verify, None) => (
+            "Proof",
+            format!("not all good yet, then {needed}"),
+            theme.warning,
+        ),
     };
     let area = page.rest();
-    let titles = Titles { left: title, right: &figures, right_style: Some(style), focused: false };
+    let titles = Titles {
+        left: title,
+        right: &figures,
+        right_style: Some(style),
+        focused: false,
+    };
     let inner = panel(theme, area, page.buffer(), titles);
-    let mut page = Page::new(page.buffer(), Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner });
+    let mut page = Page::new(
+        page.buffer(),
+        Rect {
+            x: inner.x + 1,
+            width: inner.width.saturating_sub(2),
+            ..inner
+        },
+    );
     if proofs.is_empty() {
         let words = "this rollback names no proof: `:` closes it by word when its steps are done";
         page.pen().put(words, theme.warning);
     }
     let hidden = proofs.len().saturating_sub(page.left());
-    let shown = if hidden > 0 { page.left().saturating_sub(1) } else { proofs.len() };
+    let shown = if hidden > 0 {
+        page.left().saturating_sub(1)
+    } else {
+        proofs.len()
+    };
     for &proof in &proofs[..shown] {
         proof::draw(app, theme, proof, &mut page.pen());
     }
@@ -193,21 +335,45 @@ fn draw_impact(
     }
 }
 
-fn draw_steps(app: &App, theme: &Theme, page: &mut Page<'_>, definition: &Rollback, stage: RollbackStage) {
+fn draw_steps(
+    app: &App,
+    theme: &Theme,
+    page: &mut Page<'_>,
+    definition: &Rollback,
+    stage: RollbackStage,
+) {
     let area = page.rest();
     let title = format!("Steps  {}", filled(&definition.title, &app.run.variables));
     let order = match definition.order {
         crate::runbook::Order::ReadDo => "READ-DO",
         crate::runbook::Order::DoConfirm => "DO-CONFIRM",
     };
-    let inner = panel(theme, area, page.buffer(), Titles { left: &title, right: order, focused: true, ..Titles::default() });
+    let inner = panel(
+        theme,
+        area,
+        page.buffer(),
+        Titles {
+            left: &title,
+            right: order,
+            focused: true,
+            ..Titles::default()
+        },
+    );
     let steps = app.run.rollback_steps();
     let mut page = Page::new(page.buffer(), inner);
     let cursor = app.view.rollback_cursor.min(steps.len().saturating_sub(1));
     let notes = after_lines(app, theme, definition, stage);
-    let rows = page.left().saturating_sub(notes.len().min(page.left().saturating_sub(steps.len())));
+    let rows = page
+        .left()
+        .saturating_sub(notes.len().min(page.left().saturating_sub(steps.len())));
     for position in window(cursor, steps.len(), rows) {
-        draw_step(app, theme, &mut page.pen(), steps[position], position == cursor);
+        draw_step(
+            app,
+            theme,
+            &mut page.pen(),
+            steps[position],
+            position == cursor,
+        );
     }
     for note in notes {
         page.pen().skip(1).put(&note.content, note.style);
@@ -215,13 +381,29 @@ fn draw_steps(app: &App, theme: &Theme, page: &mut Page<'_>, definition: &Rollba
 }
 
 /// What comes after the steps, in the panel of the steps: shown only where there is room.
-fn after_lines(app: &App, theme: &Theme, definition: &Rollback, stage: RollbackStage) -> Vec<Span<'static>> {
+fn after_lines(
+    app: &App,
+    theme: &Theme,
+    definition: &Rollback,
+    stage: RollbackStage,
+) -> Vec<Span<'static>> {
     if !matches!(stage, RollbackStage::Steps { .. }) {
         return Vec::new();
     }
-    let names = definition.verify.iter().map(|&proof| proof::title(app, proof)).collect::<Vec<_>>().join(", ");
-    let verify = format!("--- verify: {names}; all good for {} ---", short_duration(definition.hold));
-    let each = format!("started once by one decision; each step then needs only {} and y", key(app, Action::RunCommand));
+    let names = definition
+        .verify
+        .iter()
+        .map(|&proof| proof::title(app, proof))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let verify = format!(
+        "--- verify: {names}; all good for {} ---",
+        short_duration(definition.hold)
+    );
+    let each = format!(
+        "started once by one decision; each step then needs only {} and y",
+        key(app, Action::RunCommand)
+    );
     let verify = (!definition.verify.is_empty()).then(|| span(verify, theme.dim));
     verify.into_iter().chain([span(each, theme.dim)]).collect()
 }
@@ -235,22 +417,38 @@ fn draw_step(app: &App, theme: &Theme, pen: &mut Pen<'_>, step: StepIndex, point
     let status = app.run.status(step);
     let settled = app.run.is_settled(step);
     let room = pen.room();
-    pen.column(if pointed { ">" } else { "" }, 1, theme.accent).put(status.mark(), theme.status(status)).put(" ", theme.text);
-    pen.skip(definition.depth * 2).put(&definition.number, theme.dim).put(" ", theme.dim);
+    pen.column(if pointed { ">" } else { "" }, 1, theme.accent)
+        .put(status.mark(), theme.status(status))
+        .put(" ", theme.text);
+    pen.skip(definition.depth * 2)
+        .put(&definition.number, theme.dim)
+        .put(" ", theme.dim);
     let title_style = if settled { theme.dim } else { theme.text };
     let title = filled(&definition.title, &app.run.variables);
-    pen.put_within(&title, (room * 2 / 5).max(12), title_style).to(room / 2);
-    pen.skip(1).column(&time_words(app, step), 13, theme.text).skip(1);
+    pen.put_within(&title, (room * 2 / 5).max(12), title_style)
+        .to(room / 2);
+    pen.skip(1)
+        .column(&time_words(app, step), 13, theme.text)
+        .skip(1);
     let who = owner(app, step).unwrap_or_default();
-    pen.column(who.split(' ').next().unwrap_or_default(), 5, theme.dim).skip(1);
+    pen.column(who.split(' ').next().unwrap_or_default(), 5, theme.dim)
+        .skip(1);
     put_spans(pen, &outcome_words(app, theme, step, status));
 }
 
 /// `0:29 of 2:00`
 fn time_words(app: &App, step: StepIndex) -> String {
-    let Some(command) = &app.run.runbook().step(step).command else { return String::new() };
-    let spent = app.run.latest_attempt(step).map_or_else(|| "....".to_owned(), |attempt| stopwatch(elapsed(app, attempt)));
-    command.takes.map_or_else(|| spent.clone(), |takes| format!("{spent} of {}", stopwatch(takes)))
+    let Some(command) = &app.run.runbook().step(step).command else {
+        return String::new();
+    };
+    let spent = app.run.latest_attempt(step).map_or_else(
+        || "....".to_owned(),
+        |attempt| stopwatch(elapsed(app, attempt)),
+    );
+    command.takes.map_or_else(
+        || spent.clone(),
+        |takes| format!("{spent} of {}", stopwatch(takes)),
+    )
 }
 
 /// How a step ended, what it is doing, or what to know before it.
@@ -265,22 +463,44 @@ fn outcome_words(app: &App, theme: &Theme, step: StepIndex, status: Status) -> V
             vec![span("RUNNING", theme.accent), span(last, theme.dim)]
         }
         (Status::Done, _) if outcome.is_none() => {
-            vec![span(app.run.state(step).value.as_deref().unwrap_or("done"), theme.dim)]
+            vec![span(
+                app.run.state(step).value.as_deref().unwrap_or("done"),
+                theme.dim,
+            )]
         }
         (Status::Waived | Status::NotApplicable, _) => {
-            vec![span(app.run.state(step).reason.as_deref().unwrap_or("waived"), theme.dim)]
+            vec![span(
+                app.run.state(step).reason.as_deref().unwrap_or("waived"),
+                theme.dim,
+            )]
         }
         (Status::Todo, _) => Vec::new(),
         (_, Some(outcome)) => {
-            let style: Style = if outcome.is_success() { theme.dim } else { theme.alarm };
+            let style: Style = if outcome.is_success() {
+                theme.dim
+            } else {
+                theme.alarm
+            };
             vec![span(explain(outcome), style)]
         }
         _ => Vec::new(),
     };
     if status == Status::Todo {
-        let tags = [(definition.must, "MUST  "), (definition.second, "second person  ")];
-        spans.extend(tags.into_iter().filter(|(on, _)| *on).map(|(_, word)| span(word, theme.strong)));
-        spans.extend(definition.command.as_ref().map(|command| span(command.level.name(), theme.dim)));
+        let tags = [
+            (definition.must, "MUST  "),
+            (definition.second, "second person  "),
+        ];
+        spans.extend(
+            tags.into_iter()
+                .filter(|(on, _)| *on)
+                .map(|(_, word)| span(word, theme.strong)),
+        );
+        spans.extend(
+            definition
+                .command
+                .as_ref()
+                .map(|command| span(command.level.name(), theme.dim)),
+        );
     }
     spans
 }
@@ -291,27 +511,68 @@ fn owed(app: &App, state: &RollbackState) -> Vec<(bool, String)> {
     for step in app.run.rollback_steps() {
         let definition = app.run.runbook().step(step);
         if !app.run.is_settled(step) && !definition.is_group() {
-            owed.push((false, format!("{} {}", definition.number, filled(&definition.title, &app.run.variables))));
+            owed.push((
+                false,
+                format!(
+                    "{} {}",
+                    definition.number,
+                    filled(&definition.title, &app.run.variables)
+                ),
+            ));
         }
     }
     if !app.run.runbook().messages.is_empty() {
-        let told = app.run.messages_sent.values().any(|at| *at >= state.started);
-        owed.push((told, format!("tell people ({})", key(app, Action::StatusMessage))));
+        let told = app
+            .run
+            .messages_sent
+            .values()
+            .any(|at| *at >= state.started);
+        owed.push((
+            told,
+            format!("tell people ({})", key(app, Action::StatusMessage)),
+        ));
     }
     let noted = app.run.notes.iter().any(|note| note.at >= state.started);
-    owed.push((noted, format!("write down what happened ({})", key(app, Action::Note))));
-    owed.push((app.run.ended.is_some(), "close the run (`:` close), or go on from the board (esc)".to_owned()));
+    owed.push((
+        noted,
+        format!("write down what happened ({})", key(app, Action::Note)),
+    ));
+    owed.push((
+        app.run.ended.is_some(),
+        "close the run (`:` close), or go on from the board (esc)".to_owned(),
+    ));
     owed
 }
 
 fn draw_owed(theme: &Theme, page: &mut Page<'_>, owed: &[(bool, String)]) {
     let open = owed.iter().filter(|(done, _)| !done).count();
-    let figures = if open == 0 { "nothing".to_owned() } else { open.to_string() };
+    let figures = if open == 0 {
+        "nothing".to_owned()
+    } else {
+        open.to_string()
+    };
     let area = page.rest();
-    let inner = panel(theme, area, page.buffer(), Titles { left: "Owed", right: &figures, ..Titles::default() });
+    let inner = panel(
+        theme,
+        area,
+        page.buffer(),
+        Titles {
+            left: "Owed",
+            right: &figures,
+            ..Titles::default()
+        },
+    );
     let mut page = Page::new(page.buffer(), inner);
     for (done, words) in owed {
-        let (mark, style) = if *done { ("[x]", theme.dim) } else { ("[ ]", theme.text) };
-        page.pen().skip(1).put(mark, style).put(" ", style).put(words, style);
+        let (mark, style) = if *done {
+            ("[x]", theme.dim)
+        } else {
+            ("[ ]", theme.text)
+        };
+        page.pen()
+            .skip(1)
+            .put(mark, style)
+            .put(" ", style)
+            .put(words, style);
     }
 }

@@ -35,7 +35,14 @@ impl<'a> Facts<'a> {
     pub fn of(app: &'a App, theme: &'a Theme, step: StepIndex, cells: usize) -> Self {
         let definition = app.run.runbook().step(step);
         let cells = cells.saturating_sub(LABEL_CELLS);
-        let mut facts = Self { app, theme, step, definition, cells, lines: Vec::new() };
+        let mut facts = Self {
+            app,
+            theme,
+            step,
+            definition,
+            cells,
+            lines: Vec::new(),
+        };
         facts.add_attempt();
         facts.add_state();
         facts.add_obstacle();
@@ -65,7 +72,8 @@ impl<'a> Facts<'a> {
             fact.draw(app, theme, page);
         }
         if hidden > 0 {
-            page.labelled(theme, "").put(&format!("… {} more lines", hidden + 1), theme.dim);
+            page.labelled(theme, "")
+                .put(&format!("… {} more lines", hidden + 1), theme.dim);
         }
     }
 
@@ -85,14 +93,33 @@ impl<'a> Facts<'a> {
     }
 
     fn add_attempt(&mut self) {
-        let (Some(command), Some(attempt)) = (&self.definition.command, self.latest()) else { return };
-        for (row, spans) in time_lines(self.app, self.theme, command, attempt, self.cells).into_iter().enumerate() {
+        let (Some(command), Some(attempt)) = (&self.definition.command, self.latest()) else {
+            return;
+        };
+        for (row, spans) in time_lines(self.app, self.theme, command, attempt, self.cells)
+            .into_iter()
+            .enumerate()
+        {
             self.add(if row == 0 { "time" } else { "" }, spans);
         }
         if let Some(outcome) = &attempt.outcome {
-            let style = if outcome.is_success() { self.theme.good } else { self.theme.alarm };
-            let attempts = self.app.run.attempts.iter().filter(|other| other.step == Some(self.step)).count();
-            let count = if attempts > 1 { format!(" (attempt {attempts} of this step)") } else { String::new() };
+            let style = if outcome.is_success() {
+                self.theme.good
+            } else {
+                self.theme.alarm
+            };
+            let attempts = self
+                .app
+                .run
+                .attempts
+                .iter()
+                .filter(|other| other.step == Some(self.step))
+                .count();
+            let count = if attempts > 1 {
+                format!(" (attempt {attempts} of this step)")
+            } else {
+                String::new()
+            };
             self.add_wrapped("result", &format!("{}{count}", explain(outcome)), style);
         }
     }
@@ -123,7 +150,12 @@ impl<'a> Facts<'a> {
             self.add_wrapped("because", reason, self.theme.text);
         }
         if let Some(evidence) = &state.evidence {
-            let seen = format!("{}: {} at {}Z", evidence.source, evidence.observed, wall(evidence.at));
+            let seen = format!(
+                "{}: {} at {}Z",
+                evidence.source,
+                evidence.observed,
+                wall(evidence.at)
+            );
             self.add_wrapped("evidence", &seen, self.theme.text);
         }
     }
@@ -138,9 +170,14 @@ impl<'a> Facts<'a> {
     }
 
     fn add_condition(&mut self) {
-        let Some(condition) = &self.definition.condition else { return };
+        let Some(condition) = &self.definition.condition else {
+            return;
+        };
         let answer = match self.app.run.state(self.step).applies {
-            None => span(format!("   not answered: {} asks", key(self.app, Action::Record)), self.theme.warning),
+            None => span(
+                format!("   not answered: {} asks", key(self.app, Action::Record)),
+                self.theme.warning,
+            ),
             Some(true) => span("   it applies", self.theme.dim),
             Some(false) => span("   it doesn't", self.theme.dim),
         };
@@ -148,57 +185,119 @@ impl<'a> Facts<'a> {
     }
 
     fn add_record(&mut self) {
-        let Some(record) = &self.definition.record else { return };
-        let unit = if record.unit.is_empty() { String::new() } else { format!(" {}", record.unit) };
+        let Some(record) = &self.definition.record else {
+            return;
+        };
+        let unit = if record.unit.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", record.unit)
+        };
         let value = match &self.app.run.state(self.step).value {
             Some(value) => span(format!(" = {value}{unit}"), self.theme.strong),
             None => span(format!(" = ___{unit}"), self.theme.dim),
         };
-        let want = record.want.map_or_else(String::new, |want| format!("   want {want}"));
-        self.add("record", vec![span(&record.label, self.theme.text), value, span(want, self.theme.dim)]);
+        let want = record
+            .want
+            .map_or_else(String::new, |want| format!("   want {want}"));
+        self.add(
+            "record",
+            vec![
+                span(&record.label, self.theme.text),
+                value,
+                span(want, self.theme.dim),
+            ],
+        );
     }
 
     fn add_proofs(&mut self) {
         for (row, proof) in self.app.live.proofs(self.step).into_iter().enumerate() {
-            self.lines.push(Fact::Proof(if row == 0 { "proof" } else { "" }, proof));
+            self.lines
+                .push(Fact::Proof(if row == 0 { "proof" } else { "" }, proof));
         }
-        if let (Some(_), None, true) = (&self.definition.command, self.latest(), self.lines.is_empty()) {
+        if let (Some(_), None, true) = (
+            &self.definition.command,
+            self.latest(),
+            self.lines.is_empty(),
+        ) {
             self.add("expect", vec![span("exit 0", self.theme.text)]);
         }
     }
 
     fn add_soak(&mut self) {
-        let Some(time) = self.definition.soak else { return };
-        let soak = self.app.live.soaks.get(&self.step).copied().unwrap_or_default();
+        let Some(time) = self.definition.soak else {
+            return;
+        };
+        let soak = self
+            .app
+            .live
+            .soaks
+            .get(&self.step)
+            .copied()
+            .unwrap_or_default();
         let share = soak.clean.as_secs_f64() / time.as_secs_f64().max(0.001);
         let mut spans = vec![
-            span(bar(self.theme, share, (self.cells / 3).clamp(4, 24)), self.theme.text),
-            span(format!(" {} of {} in band", stopwatch(soak.clean), stopwatch(time)), self.theme.text),
+            span(
+                bar(self.theme, share, (self.cells / 3).clamp(4, 24)),
+                self.theme.text,
+            ),
+            span(
+                format!(" {} of {} in band", stopwatch(soak.clean), stopwatch(time)),
+                self.theme.text,
+            ),
         ];
         if soak.counted.is_none() && !self.app.run.is_settled(self.step) {
             spans.push(span("   paused", self.theme.unknown));
         }
         if soak.restarts > 0 {
-            spans.push(span(format!("   started over {} times", soak.restarts), self.theme.warning));
+            spans.push(span(
+                format!("   started over {} times", soak.restarts),
+                self.theme.warning,
+            ));
         }
         self.add("soak", spans);
     }
 
     fn add_people(&mut self) {
         if let Some(role) = &self.definition.sign {
-            let who = self.app.run.operator_of(role).map_or_else(String::new, |who| format!(" ({who})"));
+            let who = self
+                .app
+                .run
+                .operator_of(role)
+                .map_or_else(String::new, |who| format!(" ({who})"));
             let signed = self.app.run.state(self.step).signed.clone();
-            let signed = signed.map_or_else(|| span("   not yet", self.theme.dim), |who| span(format!("   by {who}"), self.theme.text));
-            self.add("signed", vec![span(format!("{role}{who}"), self.theme.text), signed]);
+            let signed = signed.map_or_else(
+                || span("   not yet", self.theme.dim),
+                |who| span(format!("   by {who}"), self.theme.text),
+            );
+            self.add(
+                "signed",
+                vec![span(format!("{role}{who}"), self.theme.text), signed],
+            );
         } else if let Some(second) = &self.app.run.state(self.step).signed {
             self.add("second", vec![span(second, self.theme.text)]);
         }
         if let Some(at) = self.definition.at {
             let (words, late) = due_words(self.app, at);
             let late = late && !self.app.run.is_settled(self.step);
-            self.add("due", vec![span(words, if late { self.theme.warning } else { self.theme.text })]);
+            self.add(
+                "due",
+                vec![span(
+                    words,
+                    if late {
+                        self.theme.warning
+                    } else {
+                        self.theme.text
+                    },
+                )],
+            );
         }
-        if let Some(undo) = self.definition.command.as_ref().and_then(|command| command.undo.clone()) {
+        if let Some(undo) = self
+            .definition
+            .command
+            .as_ref()
+            .and_then(|command| command.undo.clone())
+        {
             self.add_wrapped("undo", &undo, self.theme.text);
         }
     }
@@ -208,12 +307,17 @@ impl<'a> Facts<'a> {
         let runbook = self.app.run.runbook();
         let mut after = runbook.step_indices().skip(self.step.0 + 1);
         let next = after.find(|&step| {
-            runbook.step(step).home == self.definition.home && !runbook.step(step).is_group() && !self.app.run.is_settled(step)
+            runbook.step(step).home == self.definition.home
+                && !runbook.step(step).is_group()
+                && !self.app.run.is_settled(step)
         });
         let Some(next) = next else { return };
         let definition = runbook.step(next);
         let title = filled(&definition.title, &self.app.run.variables);
-        let mut spans = vec![span(format!("{} {title}", definition.number), self.theme.text)];
+        let mut spans = vec![span(
+            format!("{} {title}", definition.number),
+            self.theme.text,
+        )];
         if let Some(owner) = owner(self.app, next) {
             spans.push(span(format!("   {owner}"), self.theme.dim));
         }
@@ -227,7 +331,13 @@ impl<'a> Facts<'a> {
         }
         if let Some(link) = &self.definition.link {
             let opens = format!("   {} opens", key(self.app, Action::OpenLink));
-            self.add("link", vec![span(filled(link, variables), self.theme.accent), span(opens, self.theme.dim)]);
+            self.add(
+                "link",
+                vec![
+                    span(filled(link, variables), self.theme.accent),
+                    span(opens, self.theme.dim),
+                ],
+            );
         }
         if let Some(text) = &self.definition.text {
             self.add_wrapped("text", &filled(text, variables), self.theme.text);
@@ -235,9 +345,15 @@ impl<'a> Facts<'a> {
     }
 
     fn add_remarks(&mut self) {
-        let remarks = |list: &'a [crate::run::Remark]| list.iter().filter(|remark| remark.step == Some(self.step));
-        let notes: Vec<_> = remarks(&self.app.run.notes).map(|remark| ("note", remark)).collect();
-        let todos: Vec<_> = remarks(&self.app.run.todos).map(|remark| ("to-do", remark)).collect();
+        let remarks = |list: &'a [crate::run::Remark]| {
+            list.iter().filter(|remark| remark.step == Some(self.step))
+        };
+        let notes: Vec<_> = remarks(&self.app.run.notes)
+            .map(|remark| ("note", remark))
+            .collect();
+        let todos: Vec<_> = remarks(&self.app.run.todos)
+            .map(|remark| ("to-do", remark))
+            .collect();
         for (label, remark) in notes.into_iter().chain(todos) {
             let words = format!("{}Z {}: {}", wall(remark.at), remark.by, remark.text);
             self.add_wrapped(label, &words, self.theme.text);
@@ -249,7 +365,9 @@ impl Fact {
     fn draw(&self, app: &App, theme: &Theme, page: &mut Page<'_>) {
         match self {
             Self::Words(label, spans) => put_spans(&mut page.labelled(theme, label), spans),
-            Self::Proof(label, proof) => proof::draw(app, theme, *proof, &mut page.labelled(theme, label)),
+            Self::Proof(label, proof) => {
+                proof::draw(app, theme, *proof, &mut page.labelled(theme, label))
+            }
         }
     }
 }

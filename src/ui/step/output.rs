@@ -34,17 +34,52 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, attempt: &Attempt) {
     let area = page.rest();
     let (state, style) = state(app, theme, attempt);
-    let title = if attempt.direction == Direction::Undo { "Output of the undo" } else { "Output" };
-    let titles = Titles { left: title, right: &state, right_style: Some(style), focused: true };
-    let inner = if area.height > 4 { panel(theme, area, page.buffer(), titles) } else { area };
-    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
-    let Some((last, lines)) = inner.height.checked_sub(1).map(|lines| (Rect { y: inner.y + lines, height: 1, ..inner }, Rect { height: lines, ..inner })) else {
+    let title = if attempt.direction == Direction::Undo {
+        "Output of the undo"
+    } else {
+        "Output"
+    };
+    let titles = Titles {
+        left: title,
+        right: &state,
+        right_style: Some(style),
+        focused: true,
+    };
+    let inner = if area.height > 4 {
+        panel(theme, area, page.buffer(), titles)
+    } else {
+        area
+    };
+    let inner = Rect {
+        x: inner.x + 1,
+        width: inner.width.saturating_sub(2),
+        ..inner
+    };
+    let Some((last, lines)) = inner.height.checked_sub(1).map(|lines| {
+        (
+            Rect {
+                y: inner.y + lines,
+                height: 1,
+                ..inner
+            },
+            Rect {
+                height: lines,
+                ..inner
+            },
+        )
+    }) else {
         return;
     };
     match app.outputs.get(attempt.number) {
         Some(output) => {
             draw_lines(app, theme, page.buffer(), lines, output);
-            draw_status(app, theme, &mut Pen::new(page.buffer(), last, 0), attempt, output);
+            draw_status(
+                app,
+                theme,
+                &mut Pen::new(page.buffer(), last, 0),
+                attempt,
+                output,
+            );
         }
         None => draw_forgotten(theme, &mut Page::new(page.buffer(), inner), attempt),
     }
@@ -57,11 +92,18 @@ fn state(app: &App, theme: &Theme, attempt: &Attempt) -> (String, Style) {
     match &attempt.outcome {
         None if attempt.interrupted => (format!("{undo}STOPPING {time}"), theme.warning),
         None => {
-            let pid = app.pids.get(&attempt.number).map_or_else(String::new, |pid| format!("  pid {pid}"));
+            let pid = app
+                .pids
+                .get(&attempt.number)
+                .map_or_else(String::new, |pid| format!("  pid {pid}"));
             (format!("{undo}RUNNING {time}{pid}"), theme.accent)
         }
         Some(outcome) => {
-            let style = if outcome.is_success() { theme.good } else { theme.alarm };
+            let style = if outcome.is_success() {
+                theme.good
+            } else {
+                theme.alarm
+            };
             (format!("{undo}{} after {time}", in_short(outcome)), style)
         }
     }
@@ -82,9 +124,14 @@ fn draw_lines(app: &App, theme: &Theme, buffer: &mut Buffer, area: Rect, output:
     let rows = usize::from(area.height);
     let kept = output.lines.len();
     // While following, the unfinished line is the last one; scrolled back, whole lines only, as the search counts.
-    let partial = output.partial.as_ref().filter(|_| app.view.scroll_back == 0);
+    let partial = output
+        .partial
+        .as_ref()
+        .filter(|_| app.view.scroll_back == 0);
     let whole_rows = rows.saturating_sub(usize::from(partial.is_some()));
-    let end = kept.saturating_sub(app.view.scroll_back).max(whole_rows.min(kept));
+    let end = kept
+        .saturating_sub(app.view.scroll_back)
+        .max(whole_rows.min(kept));
     let start = end.saturating_sub(whole_rows);
     let needle = app.view.search.to_lowercase();
     for (row, line) in output.lines.range(start..end).chain(partial).enumerate() {
@@ -116,7 +163,9 @@ fn highlight(theme: &Theme, buffer: &mut Buffer, area: Rect, row: u16, line: &Li
     while let Some(at) = lowered[from..].find(needle).map(|at| from + at) {
         let end = at + needle.len();
         if text.is_char_boundary(at) && text.is_char_boundary(end) {
-            let x = u16::try_from(width(&text[..at])).unwrap_or(u16::MAX).saturating_add(area.x);
+            let x = u16::try_from(width(&text[..at]))
+                .unwrap_or(u16::MAX)
+                .saturating_add(area.x);
             let cells = u16::try_from(width(&text[at..end])).unwrap_or(u16::MAX);
             let found = Rect::new(x, area.y + row, cells, 1).intersection(area);
             buffer.set_style(found, theme.selection.add_modifier(Modifier::BOLD));
@@ -130,7 +179,10 @@ fn draw_status(app: &App, theme: &Theme, pen: &mut Pen<'_>, attempt: &Attempt, o
     match app.view.scroll_back {
         0 if attempt.is_running() => pen.put("following", theme.dim),
         0 => pen.put("end", theme.dim),
-        lines => pen.put(&format!("{lines} lines before the end, {follow} follows"), theme.accent),
+        lines => pen.put(
+            &format!("{lines} lines before the end, {follow} follows"),
+            theme.accent,
+        ),
     };
     if let Some(last) = output.last.filter(|_| attempt.is_running()) {
         let silent = app.now.monotonic.saturating_sub(last);
@@ -142,7 +194,10 @@ fn draw_status(app: &App, theme: &Theme, pen: &mut Pen<'_>, attempt: &Attempt, o
     }
     pen.put(&format!("   {} lines", output.total()), theme.dim);
     if output.skipped > 0 {
-        pen.put(&format!("   the first {} not kept here", output.skipped), theme.warning);
+        pen.put(
+            &format!("   the first {} not kept here", output.skipped),
+            theme.warning,
+        );
     }
     if !app.view.search.is_empty() {
         pen.put(&format!("   search: {}", app.view.search), theme.dim);
@@ -152,9 +207,15 @@ fn draw_status(app: &App, theme: &Theme, pen: &mut Pen<'_>, attempt: &Attempt, o
 /// An attempt of an earlier session, or one too old to be kept in memory.
 fn draw_forgotten(theme: &Theme, page: &mut Page<'_>, attempt: &Attempt) {
     if let Some(line) = &attempt.last_line {
-        page.pen().put("last line: ", theme.dim).put(line, theme.text);
+        page.pen()
+            .put("last line: ", theme.dim)
+            .put(line, theme.text);
     }
-    let words = if attempt.is_running() { "nothing printed yet" } else { "its output isn't held in memory: the run's folder has all of it" };
+    let words = if attempt.is_running() {
+        "nothing printed yet"
+    } else {
+        "its output isn't held in memory: the run's folder has all of it"
+    };
     page.pen().put(words, theme.dim);
 }
 
@@ -184,7 +245,9 @@ fn colour_at(depth: ColourDepth, colour: Colour) -> Option<Color> {
         (_, Colour::Indexed(index @ 0..=15)) => Some(Color::Indexed(index)),
         (ColourDepth::Ansi16, _) => None,
         (_, Colour::Indexed(index)) => Some(Color::Indexed(index)),
-        (ColourDepth::TrueColour, Colour::Rgb(red, green, blue)) => Some(Color::Rgb(red, green, blue)),
+        (ColourDepth::TrueColour, Colour::Rgb(red, green, blue)) => {
+            Some(Color::Rgb(red, green, blue))
+        }
         (ColourDepth::Indexed256, Colour::Rgb(..)) => None,
     }
 }

@@ -28,7 +28,9 @@ impl Axis {
         let runbook = app.run.runbook();
         let target = app.run.clock.target();
         let offsets = runbook.phases.iter().filter_map(|phase| phase.at);
-        let offsets = offsets.chain(runbook.window.opens).chain(runbook.window.closes);
+        let offsets = offsets
+            .chain(runbook.window.opens)
+            .chain(runbook.window.closes);
         let planned = offsets.filter(|offset| offset.abs() <= FURTHEST);
         let planned = planned.map(|offset| target.saturating_add(offset).unwrap_or(target));
         let moments = planned.chain([target, app.now.wall]).chain(app.run.opened);
@@ -75,7 +77,9 @@ pub struct Strip {
 impl Strip {
     /// An empty line of so many cells.
     pub fn new(cells: usize) -> Self {
-        Self { cells: vec![(" ".to_owned(), Style::new()); cells] }
+        Self {
+            cells: vec![(" ".to_owned(), Style::new()); cells],
+        }
     }
 
     /// Writes into one cell.
@@ -87,14 +91,27 @@ impl Strip {
 
     /// Writes into one cell unless something stands there.
     pub fn mark_if_empty(&mut self, cell: usize, symbol: &str, style: Style) {
-        if self.cells.get(cell).is_some_and(|(symbol, _)| symbol == " ") {
+        if self
+            .cells
+            .get(cell)
+            .is_some_and(|(symbol, _)| symbol == " ")
+        {
             self.mark(cell, symbol, style);
         }
     }
 
     /// Writes into every cell from one moment to another; nothing when either isn't known.
-    pub fn fill(&mut self, axis: &Axis, from: Option<Timestamp>, until: Option<Timestamp>, symbol: &str, style: Style) {
-        let (Some(from), Some(until)) = (from, until) else { return };
+    pub fn fill(
+        &mut self,
+        axis: &Axis,
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
+        symbol: &str,
+        style: Style,
+    ) {
+        let (Some(from), Some(until)) = (from, until) else {
+            return;
+        };
         for cell in axis.cell(from)..=axis.cell(until) {
             self.mark(cell, symbol, style);
         }
@@ -142,8 +159,15 @@ mod tests {
     #[test]
     fn moments_outside_are_put_at_the_ends() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let axis = Axis { from: at(1_000), until: at(2_000), cells: 11 };
-        assert_eq!([at(0), at(1_000), at(1_500), at(2_000), at(9_000)].map(|at| axis.cell(at)), [0, 0, 5, 10, 10]);
+        let axis = Axis {
+            from: at(1_000),
+            until: at(2_000),
+            cells: 11,
+        };
+        assert_eq!(
+            [at(0), at(1_000), at(1_500), at(2_000), at(9_000)].map(|at| axis.cell(at)),
+            [0, 0, 5, 10, 10]
+        );
         let narrow = Axis { cells: 0, ..axis };
         assert_eq!(narrow.cell(at(1_500)), 0);
     }
@@ -155,7 +179,11 @@ mod tests {
         strip.write_near(9, "T-0", Style::new());
         strip.write_near(10, "now", Style::new());
         strip.write_near(8, "lost", Style::new());
-        let text: String = strip.cells.iter().map(|(symbol, _)| symbol.as_str()).collect();
+        let text: String = strip
+            .cells
+            .iter()
+            .map(|(symbol, _)| symbol.as_str())
+            .collect();
         assert_eq!(text, "15:20   T-0 now ");
     }
 }

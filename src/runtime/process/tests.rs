@@ -1,0 +1,453 @@
+//! Real shells, awaited by what they print and how they end.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::*;
+use crate::app::output::MAXIMUM_LINES;
+
+/// Commands in a folder of their own, and what is told about them.
+struct Session {
+    folder: TempDir,
+    processes: Processes,
+    happenings: UnboundedReceiver<Happening>,
+    /// The attempt started last.
+    attempt: u64,
+}
+
+/// What is known of an attempt once it has ended.
+#[derive(Debug)]
+struct Seen {
+    outcome: Outcome,
+    lines: Vec<String>,
+}
+
+impl Session {
+    fn new() -> Self {
+        Self::with_variables([])
+    }
+
+    fn with_variables<const N: usize>(variables: [(&str, &str); N]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (events, happenings) = unbounded_channel();
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let processes = Processes::new(
+            folder.path().to_owned(),
+            folder.path().join("out"),
+            BTreeMap::from(variables),
+            events,
+        );
+        Self {
+            folder,
+            processes,
+            happenings,
+            attempt: 0,
+        }
+    }
+
+    /// Starts a command as the next attempt.
+    fn start(&mut self, spawn: Spawn) {
+        self.attempt += 1;
+        self.processes.spawn(Spawn {
+            attempt: self.attempt,
+            ..spawn
+        });
+    }
+
+    async fn next(&mut self) -> Happening {
+        self.happenings.recv().await.unwrap()
+    }
+
+    /// Runs a command to its end, taking over its output as it comes.
+    async fn run(&mut self, text: &str) -> Seen {
+        self.start(command(text));
+        self.end().await
+    }
+
+    async fn outcome(&mut self, text: &str) -> Outcome {
+        self.run(text).await.outcome
+    }
+
+    async fn end(&mut self) -> Seen {
+        let mut lines = Vec::new();
+        loop {
+            let happening = self.next().await;
+            self.drain_into(&mut lines);
+            if let Happening::Ended { outcome, .. } = happening {
+                return Seen { outcome, lines };
+            }
+        }
+    }
+
+    /// Waits until the attempt has printed this line.
+    async fn line(&mut self, awaited: &str) {
+        let mut seen = Vec::new();
+        while !seen.iter().any(|line| line == awaited) {
+            self.next().await;
+            self.drain_into(&mut seen);
+        }
+    }
+
+    /// Takes over what is new; returns how many lines were dropped before.
+    fn drain_into(&mut self, seen: &mut Vec<String>) -> u64 {
+        match self.processes.drain(self.attempt) {
+            Some(Msg::Output { lines, skipped, .. }) => {
+                seen.extend(lines.iter().map(|line| line.text()));
+                skipped
+            }
+            _ => 0,
+        }
+    }
+
+    /// A FIFO that reads as ended once every process that opened it for writing is gone.
+    fn fifo(&self, name: &str) -> pipe::Receiver {
+        let path = self.folder.path().join(name);
+        make_fifo(&path);
+        pipe::OpenOptions::new().open_receiver(path).unwrap()
+    }
+}
+
+fn make_fifo(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+fn command(text: &str) -> Spawn {
+    Spawn {
+        attempt: 0,
+        command: text.to_owned(),
+        dir: None,
+        timeout: None,
+        tty: false,
+    }
+}
+
+fn exited(code: i32) -> Outcome {
+    Outcome::Exited { code }
+}
+
+fn signalled(signal: Signal) -> Outcome {
+    let signal = signal.as_raw();
+    Outcome::Signalled { signal }
+}
+
+/// Both the shell and a process in its background hold the FIFO `lifeline`; says `held` when they do.
+const TWO_HOLDERS: &str = "exec 3>lifeline; (sleep 1000) & echo held; wait";
+
+/// The same, and neither heeds TERM.
+const TWO_STUBBORN_HOLDERS: &str = "trap '' TERM; exec 3>lifeline; (sleep 1000) & echo held; wait";
+
+async fn await_release(lifeline: &mut pipe::Receiver) {
+    lifeline.read_to_end(&mut Vec::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn exit_codes_and_signals_come_home() {
+    let mut session = Session::new();
+    assert_eq!(session.outcome("true").await, exited(0));
+    assert_eq!(session.outcome("exit 1").await, exited(1));
+    assert_eq!(session.outcome("/dev/null").await, exited(126));
+    assert_eq!(session.outcome("tminus-no-such-program").await, exited(127));
+    let killed = session.outcome("kill -KILL $$").await;
+    assert_eq!(killed, signalled(Signal::KILL));
+}
+
+#[tokio::test]
+async fn a_failure_inside_a_pipe_or_before_the_last_line_counts() {
+    let mut session = Session::new();
+    assert_eq!(session.outcome("false | true").await, exited(1));
+    assert_eq!(session.outcome("false\ntrue").await, exited(1));
+}
+
+#[tokio::test]
+async fn both_outputs_come_in_their_order() {
+    let text = "for i in 1 2 3; do echo out$i; echo err$i >&2; done; printf end";
+    let seen = Session::new().run(text).await;
+    let expected = ["out1", "err1", "out2", "err2", "out3", "err3", "end"];
+    assert_eq!(seen.lines, expected);
+}
+
+#[tokio::test]
+async fn a_text_that_begins_with_a_dash_is_no_option() {
+    let seen = Session::new().run("-x; echo never").await;
+    assert_eq!(seen.outcome, exited(127));
+}
+
+#[tokio::test]
+async fn nothing_can_be_asked_of_the_operators_terminal() {
+    let seen = Session::new().run("read -r line || echo none").await;
+    assert_eq!(seen.lines, ["none"]);
+}
+
+#[tokio::test]
+async fn variables_arrive_as_they_are_and_are_never_run() {
+    let mut session = Session::with_variables([("VERSION", "$(touch x); `touch x` 'v1'")]);
+    let seen = session.run(r#"echo "$VERSION""#).await;
+    assert_eq!(seen.lines, ["$(touch x); `touch x` 'v1'"]);
+    assert!(!session.folder.path().join("x").exists());
+}
+
+/// Runs this very test in a process whose environment is hostile.
+#[tokio::test]
+async fn what_the_operators_shell_has_collected_does_not_reach_a_command() {
+    const HOSTILE: &[(&str, &str)] = &[
+        ("BASH_ENV", "/nonexistent/bash_env"),
+        ("BASH_FUNC_greet%%", "() { echo wrong; }"),
+        ("LD_PRELOAD", "/nonexistent/preload.so"),
+        ("IFS", "-"),
+        (
+            "SHELLOPTS",
+            "braceexpand:hashall:interactive-comments:xtrace",
+        ),
+        ("TMINUS_TEST_SECRET", "hunter2"),
+    ];
+    if std::env::var_os("TMINUS_TEST_SECRET").is_none() {
+        let name = "runtime::process::tests::what_the_operators_shell_has_collected_does_not_reach_a_command";
+        let again = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .envs(HOSTILE.iter().copied())
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&again.stdout);
+        assert!(printed.contains("1 passed"), "{printed}");
+        return;
+    }
+    let mut session = Session::new();
+    let seen = session.run("greet").await;
+    assert_eq!(seen.outcome, exited(127));
+    let seen = session.run("env; a=x-y; echo split: $a").await;
+    for (name, _) in HOSTILE {
+        let start = format!("{name}=");
+        assert!(
+            !seen.lines.iter().any(|line| line.starts_with(&start)),
+            "{name}"
+        );
+    }
+    assert!(seen.lines.iter().any(|line| line.starts_with("PATH=")));
+    assert_eq!(seen.lines.last().unwrap(), "split: x-y");
+}
+
+#[tokio::test]
+async fn a_command_runs_in_the_runbooks_folder_or_below() {
+    let mut session = Session::new();
+    let folder = session.folder.path().canonicalize().unwrap();
+    std::fs::create_dir(folder.join("deploy")).unwrap();
+    let here = session.run("pwd -P").await;
+    assert_eq!(here.lines, [folder.to_str().unwrap()]);
+    session.start(Spawn {
+        dir: Some("deploy".to_owned()),
+        ..command("pwd -P")
+    });
+    let below = session.end().await;
+    assert_eq!(below.lines, [folder.join("deploy").to_str().unwrap()]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_started_says_why() {
+    let mut session = Session::new();
+    session.start(Spawn {
+        dir: Some("missing".to_owned()),
+        ..command("true")
+    });
+    let Happening::Ended { outcome, .. } = session.next().await else {
+        panic!("it never ran");
+    };
+    let Outcome::NotStarted { why } = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(why.contains("missing: it is not a directory"), "{why}");
+}
+
+#[tokio::test]
+async fn a_start_is_told_before_anything_else() {
+    let mut session = Session::new();
+    session.start(command("echo $$"));
+    let Happening::Spawned { attempt: 1, pid } = session.next().await else {
+        panic!("it runs");
+    };
+    assert_eq!(session.end().await.lines, [pid.to_string()]);
+}
+
+#[tokio::test]
+async fn a_missing_terminal_is_the_first_thing_said() {
+    let mut session = Session::new();
+    session.start(Spawn {
+        tty: true,
+        ..command("echo done")
+    });
+    let seen = session.end().await;
+    assert!(seen.lines[0].contains("tty = true"));
+    assert_eq!(seen.lines[1], "done");
+}
+
+#[tokio::test]
+async fn the_log_has_what_was_printed_byte_for_byte() {
+    let mut session = Session::new();
+    session.run(r"printf 'a\r\033[31mb\377\n\nc'").await;
+    let log = std::fs::read(session.folder.path().join("out/1.log")).unwrap();
+    assert_eq!(log, b"a\r\x1b[31mb\xff\n\nc");
+}
+
+#[tokio::test]
+async fn without_a_log_the_command_runs_all_the_same() {
+    let mut session = Session::new();
+    std::fs::write(session.folder.path().join("out"), "in the way").unwrap();
+    let seen = session.run("echo done").await;
+    assert!(seen.lines[0].contains("not kept on disk"));
+    assert_eq!((seen.lines[1].as_str(), seen.outcome), ("done", exited(0)));
+}
+
+#[tokio::test]
+async fn stopping_reaches_the_whole_group() {
+    let mut session = Session::new();
+    let mut lifeline = session.fifo("lifeline");
+    session.start(command(TWO_HOLDERS));
+    session.line("held").await;
+    session.processes.signal(1, Stop::Terminate);
+    assert_eq!(session.end().await.outcome, signalled(Signal::TERM));
+    await_release(&mut lifeline).await;
+}
+
+#[tokio::test]
+async fn killing_reaches_who_ignores_being_asked() {
+    let mut session = Session::new();
+    let mut lifeline = session.fifo("lifeline");
+    session.start(command(TWO_STUBBORN_HOLDERS));
+    session.line("held").await;
+    session.processes.signal(1, Stop::Terminate);
+    session.processes.signal(1, Stop::Kill);
+    assert_eq!(session.end().await.outcome, signalled(Signal::KILL));
+    await_release(&mut lifeline).await;
+}
+
+#[tokio::test]
+async fn who_ignores_being_asked_is_killed_after_the_grace() {
+    let mut session = Session::new();
+    session.processes.grace = Duration::from_millis(1);
+    let mut lifeline = session.fifo("lifeline");
+    session.start(command(TWO_STUBBORN_HOLDERS));
+    session.line("held").await;
+    session.processes.signal(1, Stop::Terminate);
+    assert_eq!(session.end().await.outcome, signalled(Signal::KILL));
+    await_release(&mut lifeline).await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_stopped_command_is_that_of_its_group() {
+    let mut session = Session::new();
+    let tidy = "(trap 'echo tidied; exit' TERM; sleep 1000 & echo ready; wait) & wait";
+    session.start(command(tidy));
+    session.line("ready").await;
+    session.processes.signal(1, Stop::Terminate);
+    let seen = session.end().await;
+    assert_eq!(seen.outcome, signalled(Signal::TERM));
+    assert!(
+        seen.lines.contains(&"tidied".to_owned()),
+        "{:?}",
+        seen.lines
+    );
+}
+
+#[tokio::test]
+async fn a_timeout_stops_the_command_and_says_so() {
+    let mut session = Session::new();
+    session.start(Spawn {
+        timeout: Some(Duration::from_millis(1)),
+        ..command("sleep 1000")
+    });
+    let seen = session.end().await;
+    assert_eq!(seen.outcome, signalled(Signal::TERM));
+    let said = "[tminus: stopped: it ran longer than its timeout of 1ms]";
+    assert_eq!(seen.lines, [said]);
+}
+
+#[tokio::test]
+async fn the_end_does_not_wait_for_the_background_which_goes_on() {
+    let mut session = Session::new();
+    make_fifo(&session.folder.path().join("cue"));
+    let seen = session
+        .run("(read -r cue <cue; echo later) & echo started")
+        .await;
+    assert_eq!(
+        (seen.outcome, seen.lines),
+        (exited(0), vec!["started".to_owned()])
+    );
+    // Opening a FIFO for writing waits until it is opened for reading.
+    let cue = session.folder.path().join("cue");
+    tokio::fs::write(cue, "now\n").await.unwrap();
+    session.line("later").await;
+}
+
+#[tokio::test]
+async fn a_flood_is_kept_in_bounds_and_told_once() {
+    const LINE: &str = "All work and no play makes Jack a dull boy, said the manual";
+    const BYTES: usize = 50_000_000;
+    let mut session = Session::new();
+    let flood = format!("yes '{LINE}' | head -c {BYTES} || true");
+    session.start(command(&flood));
+    let mut told = Vec::new();
+    while !matches!(told.last(), Some(Happening::Ended { .. })) {
+        told.push(session.next().await);
+    }
+    let grown = told
+        .iter()
+        .filter(|told| matches!(told, Happening::Grew { .. }));
+    assert_eq!(grown.count(), 1);
+    let mut kept = Vec::new();
+    let skipped = session.drain_into(&mut kept);
+    let printed = BYTES.div_ceil(LINE.len() + 1);
+    assert_eq!(
+        (kept.len(), kept.len() as u64 + skipped),
+        (MAXIMUM_LINES, printed as u64)
+    );
+    assert!(session.processes.drain(1).is_none());
+}
+
+#[tokio::test]
+async fn leaving_stops_everything_and_tells_the_ends() {
+    let mut session = Session::new();
+    let mut lifelines = Vec::new();
+    for (name, text) in [("asked", TWO_HOLDERS), ("killed", TWO_STUBBORN_HOLDERS)] {
+        lifelines.push(session.fifo(name));
+        session.start(command(&text.replace("lifeline", name)));
+    }
+    let mut held = 0;
+    while held < 2 {
+        held += usize::from(matches!(session.next().await, Happening::Grew { .. }));
+    }
+    session.processes.stop_all(Duration::from_millis(1)).await;
+    for lifeline in &mut lifelines {
+        await_release(lifeline).await;
+    }
+    let mut ended = 0;
+    while let Ok(happening) = session.happenings.try_recv() {
+        ended += usize::from(matches!(happening, Happening::Ended { .. }));
+    }
+    assert_eq!(ended, 2);
+}
+
+#[tokio::test]
+async fn nothing_is_left_behind_when_the_commands_are_dropped() {
+    let mut session = Session::new();
+    let mut lifeline = session.fifo("lifeline");
+    session.start(command(TWO_STUBBORN_HOLDERS));
+    session.line("held").await;
+    drop(session.processes);
+    await_release(&mut lifeline).await;
+}
+
+#[tokio::test]
+async fn attempts_that_are_over_are_forgotten() {
+    let mut session = Session::new();
+    session.run("echo one").await;
+    // The task tells the end as the last thing it does, and may need a moment to be seen as finished.
+    while !session.processes.attempts[&1].is_over() {
+        tokio::task::yield_now().await;
+    }
+    session.start(command("true"));
+    assert!(!session.processes.attempts.contains_key(&1));
+}
