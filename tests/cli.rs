@@ -2,6 +2,11 @@
 //!
 //! Every test calls the real binary in directories of its own, with an environment of its own.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do, and the lint knows only tests themselves"
+)]
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -348,6 +353,20 @@ fn show_counts_every_step_once() {
         shown["definitions"]["rollbacks"][0]["steps"][0]["title"],
         "Undo"
     );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn own_runbooks_are_found_by_name() {
+    let home = Home::new();
+    let own = home.folder.path().join(".local/share/tminus/runbooks");
+    fs::create_dir_all(&own).unwrap();
+    fs::write(own.join("kestrel.toml"), RUNBOOK).unwrap();
+    let shown = home.words("show kestrel --json").ends_with(0).json();
+    assert_eq!(shown["target"], "prod-eu");
+    home.words("lint kestrel").ends_with(0);
+    let near = home.words("show kestrl").ends_with(2);
+    assert!(near.err.contains("did you mean `kestrel`"), "{}", near.err);
 }
 
 #[test]
