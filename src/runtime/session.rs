@@ -252,11 +252,16 @@ impl Turn {
     async fn run(&mut self) -> Result<Left, SessionError> {
         if let Ok((columns, rows)) = crossterm::terminal::size() {
             let now = self.now();
-            self.app.update(now, Msg::Resize(columns, rows));
+            let effects = self.app.update(now, Msg::Resize(columns, rows));
+            self.perform(effects);
         }
         self.draw()?;
         let effects = self.app.start();
         self.perform(effects);
+        #[cfg(debug_assertions)]
+        if std::env::var_os("TMINUS_TEST_PANIC").is_some() {
+            panic!("asked for by the environment, to see what a panic leaves behind");
+        }
         loop {
             self.draw_if_due()?;
             let woken = self.wait().await;
