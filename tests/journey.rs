@@ -33,7 +33,7 @@ title = "Deploy"
 order = "do-confirm"
 steps = [
   { title = "Count to fifty thousand", run = "seq 50000", level = "safe" },
-  { title = "Takes its time", run = "echo started; sleep 1000 & echo $! > child.pid; wait", level = "changes" },
+  { title = "Takes its time", run = "sleep 1000 & echo $! > child.pid; echo started; wait", level = "changes" },
 ]
 "#;
 
@@ -83,10 +83,13 @@ async fn the_demo_goes_from_start_to_a_verified_rollback() {
     screen.wait_for("instance 4 of 4").await;
     screen.wait_for("exit 0").await;
     // Leaving the step's screen shows the board again, the cursor on what is next.
-    screen.send("\x1b.x").await;
+    screen.send("\x1b").await;
+    screen.wait_for("Sections").await;
+    screen.send("x").await;
     screen.wait_for("[x] 2.1.2").await;
-    screen.send("\x1b.").await;
+    screen.send("\x1b").await;
     screen.wait_for("2 T-0 2/3").await;
+    screen.wait_for("Sections").await;
     confirm(&mut screen, "y").await;
     screen.wait_for("2 T-0 3/3").await;
     // The new version goes bad by itself half a minute after the deploy.
@@ -197,7 +200,9 @@ async fn a_flood_of_output_is_taken_in_and_keys_still_work() {
     screen.send("2x").await;
     screen.wait_for("50000").await;
     screen.wait_for("exit 0").await;
-    screen.send("\x1b?").await;
+    screen.send("\x1b").await;
+    screen.wait_for("Second thing").await;
+    screen.send("?").await;
     screen.wait_for("Keys").await;
     screen.send("q").await;
     screen.send("q").await;
@@ -233,5 +238,5 @@ async fn no_color_means_no_colour() {
         let mut numbers = code.split([';', ':']);
         numbers.any(|number| matches!(number.parse::<u8>(), Ok(30..=38 | 40..=48 | 90..=97 | 100..=107)))
     });
-    assert!(!coloured, "no colour code is sent");
+    assert!(!coloured, "no colour code is sent: {received:?}");
 }

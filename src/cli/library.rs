@@ -13,9 +13,12 @@ use crate::runbook::text::nearest;
 use crate::runbook::{Loaded, Runbook, load};
 
 /// The runbooks that come with tminus.
-const BUNDLED: [(&str, &str); 2] = [
+const BUNDLED: [(&str, &str); 5] = [
+    ("candlefish", include_str!("../../runbooks/candlefish.toml")),
     ("demo", include_str!("../../runbooks/demo.toml")),
     ("linkflow", include_str!("../../runbooks/linkflow.toml")),
+    ("toombos", include_str!("../../runbooks/toombos.toml")),
+    ("twinmind", include_str!("../../runbooks/twinmind.toml")),
 ];
 
 /// The bundled runbook of `tminus demo`.
