@@ -324,7 +324,14 @@ fn show_counts_every_step_once() {
     }
     let home = Home::new();
     home.file("kestrel.toml", RUNBOOK);
-    for runbook in ["demo", "linkflow", "kestrel.toml"] {
+    for runbook in [
+        "candlefish",
+        "demo",
+        "linkflow",
+        "toombos",
+        "twinmind",
+        "kestrel.toml",
+    ] {
         let shown = home.call(["show", runbook, "--json"]).ends_with(0).json();
         let steps = count(&shown["phases"]) + count(&shown["definitions"]["rollbacks"]);
         assert_eq!(shown["steps"], steps, "{runbook}");
@@ -372,7 +379,7 @@ fn own_runbooks_are_found_by_name() {
 #[test]
 fn an_outline_fits_the_usual_terminal() {
     let home = Home::new();
-    for runbook in ["demo", "linkflow"] {
+    for runbook in ["candlefish", "demo", "linkflow", "toombos", "twinmind"] {
         let outline = home.call(["show", runbook]).ends_with(0).out;
         let is_long = |line: &&str| line.chars().count() > 80 && line.trim().contains(' ');
         let long: Vec<&str> = outline.lines().filter(is_long).collect();
