@@ -85,7 +85,6 @@ fn perform(arguments: Arguments) -> Outcome {
 }
 
 fn run(context: &Context, arguments: arguments::Run) -> Outcome {
-    context.require_terminal("run")?;
     if arguments.runbook == library::DEMO {
         return demo::run(context, arguments.opening);
     }

@@ -153,6 +153,8 @@ fn live_and_drill_are_told_apart_at_every_size() {
             "{drill}"
         );
     }
+    let mut drill = drill;
+    drill.keys("esc");
     snapshot("drill", &drill.app, &Theme::default(), 80, 24);
 }
 

@@ -3,7 +3,12 @@
 //!
 //! Each is drawn alone into the room that header and footer leave it, so that a change to those leaves these be.
 
-#[path = "screens_more/render.rs"]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't be set up fails by itself"
+)]
+
+#[path = "screens/render.rs"]
 mod render;
 #[path = "screens_more/world.rs"]
 mod world;
@@ -23,7 +28,7 @@ use tminus::run::rollback::RollbackStage;
 use tminus::ui;
 use tminus::ui::theme::{ColourDepth, Palette, Theme};
 
-use render::{text, text_and_styles};
+use render::{screen, text, text_and_styles};
 use world::{World, coloured};
 
 /// What header and footer leave of 80x24, and of 120x40.
@@ -56,7 +61,9 @@ fn drawn(app: &App, theme: &Theme, (columns, rows): (u16, u16)) -> (Buffer, Opti
 
 fn drawn_picker(picker: &Picker, theme: &Theme, (columns, rows): (u16, u16)) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
-    terminal.draw(|frame| ui::picker::draw(picker, theme, frame)).unwrap();
+    terminal
+        .draw(|frame| ui::picker::draw(picker, theme, frame))
+        .unwrap();
     terminal.backend().buffer().clone()
 }
 
@@ -75,19 +82,35 @@ fn snapshot_world(name: &str, world: &World, size: (u16, u16)) {
 }
 
 fn without_colour() -> Theme {
-    Theme::new(Palette { depth: ColourDepth::None, ascii: true, ..Palette::default() })
+    Theme::new(Palette {
+        depth: ColourDepth::None,
+        ascii: true,
+        ..Palette::default()
+    })
 }
 
 /// The rollout was started a minute after T-0 and has been running for over a minute.
 fn rolling_out() -> World {
     let mut world = World::new();
-    world.cleared_for_launch().at_launch_plus(60).healthy().keys("2 x y");
+    world
+        .cleared_for_launch()
+        .at_launch_plus(60)
+        .healthy()
+        .keys("2 x y");
     world.spawned(48_113).wait(60).healthy();
     let printed = vec![
         Line::plain("deployment.apps/api image updated"),
-        coloured("Waiting for deployment \"api\" rollout to finish: 1 of 4", 3),
+        coloured(
+            "Waiting for deployment \"api\" rollout to finish: 1 of 4",
+            3,
+        ),
     ];
-    world.output(printed, Some(Line::plain("Waiting for deployment \"api\" rollout to finish: 2 of 4")));
+    world.output(
+        printed,
+        Some(Line::plain(
+            "Waiting for deployment \"api\" rollout to finish: 2 of 4",
+        )),
+    );
     world.check(2, Verdict::Fail, "2 of 4").wait(4);
     world
 }
@@ -95,7 +118,10 @@ fn rolling_out() -> World {
 /// The error rate went up after the rollout, and the trigger fired.
 fn in_trouble() -> World {
     let mut world = rolling_out();
-    world.ended(Outcome::Exited { code: 0 }, 130).samples(0, &[0.8, 1.8, 1.9]).samples(1, &[880.0]);
+    world
+        .ended(Outcome::Exited { code: 0 }, 130)
+        .samples(0, &[0.8, 1.8, 1.9])
+        .samples(1, &[880.0]);
     world.check(0, Verdict::Fail, "503");
     world
 }
@@ -104,18 +130,31 @@ fn in_trouble() -> World {
 fn going_back() -> World {
     let mut world = in_trouble();
     world.keys("B 1").typed("prod-eu").keys("x y");
-    world.ended(Outcome::Exited { code: 0 }, 4).keys("4 x y").spawned(48_200).wait(9).samples(0, &[1.7]);
-    world.output(vec![Line::plain("deployment.apps/api rolled back")], None).keys("4");
+    world
+        .ended(Outcome::Exited { code: 0 }, 4)
+        .keys("4 x y")
+        .spawned(48_200)
+        .wait(9)
+        .samples(0, &[1.7]);
+    world
+        .output(vec![Line::plain("deployment.apps/api rolled back")], None)
+        .keys("4");
     world
 }
 
 /// All steps of the rollback are done, the proof holds for a minute and a half.
 fn proving() -> World {
     let mut world = going_back();
-    world.ended(Outcome::Exited { code: 0 }, 41).keys("x").ended(Outcome::Exited { code: 0 }, 95).keys("4 space");
+    world
+        .ended(Outcome::Exited { code: 0 }, 41)
+        .keys("x")
+        .ended(Outcome::Exited { code: 0 }, 95)
+        .keys("4 space");
     world.typed("cy").keys("4");
     for _ in 0..9 {
-        world.check(0, Verdict::Pass, "200").samples(0, &[0.05, 0.05]);
+        world
+            .check(0, Verdict::Pass, "200")
+            .samples(0, &[0.05, 0.05]);
     }
     world
 }
@@ -123,14 +162,23 @@ fn proving() -> World {
 fn closed() -> World {
     let mut world = proving();
     for _ in 0..20 {
-        world.check(0, Verdict::Pass, "200").samples(0, &[0.05, 0.05]);
+        world
+            .check(0, Verdict::Pass, "200")
+            .samples(0, &[0.05, 0.05]);
     }
     world
 }
 
 fn polling() -> World {
     let mut world = World::new();
-    world.keys("space").wait(30).keys("P +").wait(30).keys("-").typed("restore untested").healthy();
+    world
+        .keys("space")
+        .wait(30)
+        .keys("P +")
+        .wait(30)
+        .keys("-")
+        .typed("restore untested")
+        .healthy();
     world.all_seen();
     world
 }
@@ -141,7 +189,10 @@ fn a_running_command() {
     snapshot_world("step_running_80x24", &world, SMALL);
     snapshot_world("step_running_120x40", &world, LARGE);
     let (buffer, _) = drawn(&world.app, &without_colour(), SMALL);
-    snapshot("step_running_80x24_no_colour_ascii", &text_and_styles(&buffer));
+    snapshot(
+        "step_running_80x24_no_colour_ascii",
+        &text_and_styles(&buffer),
+    );
 }
 
 #[test]
@@ -154,41 +205,64 @@ fn a_failed_command_says_what_its_exit_code_means() {
 #[test]
 fn a_step_without_a_command_is_all_facts() {
     let mut world = World::new();
-    world.healthy().keys("j enter a").typed("backup runs at :10");
+    world
+        .healthy()
+        .keys("j enter a")
+        .typed("backup runs at :10");
     snapshot_world("step_record_80x24", &world, SMALL);
 }
 
 #[test]
 fn a_step_that_soaks_shows_each_proof() {
     let mut world = rolling_out();
-    world.ended(Outcome::Exited { code: 0 }, 130).check(2, Verdict::Pass, "4 of 4").keys("esc . enter");
+    world
+        .ended(Outcome::Exited { code: 0 }, 130)
+        .check(2, Verdict::Pass, "4 of 4")
+        .keys("esc . enter");
     for _ in 0..4 {
         world.healthy();
     }
-    world.check(1, Verdict::Unknown(Reason::Timeout), "").samples(0, &[0.7]);
+    world
+        .check(1, Verdict::Unknown(Reason::Timeout), "")
+        .samples(0, &[0.7]);
     snapshot_world("step_soak_120x40", &world, LARGE);
 }
 
 #[test]
 fn ten_thousand_lines_are_scrolled_and_searched() {
     let mut world = rolling_out();
-    world.output((1..=10_000).map(|number| Line::plain(format!("line {number}"))).collect(), None);
+    world.output(
+        (1..=10_000)
+            .map(|number| Line::plain(format!("line {number}")))
+            .collect(),
+        None,
+    );
     let (buffer, _) = drawn(&world.app, &Theme::default(), SMALL);
     assert!(text(&buffer).contains("line 10000"), "the end is followed");
     world.keys("/").typed("line 4711");
     let (buffer, _) = drawn(&world.app, &Theme::default(), SMALL);
     let lines = text(&buffer);
-    assert!(lines.contains("line 4711") && !lines.contains("line 10000"), "{lines}");
+    assert!(
+        lines.contains("line 4711") && !lines.contains("line 10000"),
+        "{lines}"
+    );
     snapshot("step_searched_80x24", &text_and_styles(&buffer));
 }
 
 #[test]
 fn nothing_that_a_command_prints_can_steer_the_terminal() {
     let mut world = rolling_out();
-    world.output(vec![Line::plain("a\x1b[2Jb\r\u{202e}c\u{9b}1m")], Some(Line::plain("\x07")));
+    world.output(
+        vec![Line::plain("a\x1b[2Jb\r\u{202e}c\u{9b}1m")],
+        Some(Line::plain("\x07")),
+    );
     let (buffer, _) = drawn(&world.app, &Theme::default(), SMALL);
     assert!(text(&buffer).contains("a^[[2Jb^M<202e>c<9b>1m"));
-    let steering = buffer.content.iter().flat_map(|cell| cell.symbol().chars()).find(|symbol| symbol.is_control());
+    let steering = buffer
+        .content
+        .iter()
+        .flat_map(|cell| cell.symbol().chars())
+        .find(|symbol| symbol.is_control());
     assert_eq!(steering, None);
 }
 
@@ -223,7 +297,10 @@ fn a_rollback_on_its_way() {
     snapshot_world("rollback_walking_80x24", &world, SMALL);
     snapshot_world("rollback_walking_120x40", &world, LARGE);
     let (buffer, _) = drawn(&world.app, &without_colour(), SMALL);
-    snapshot("rollback_walking_80x24_no_colour_ascii", &text_and_styles(&buffer));
+    snapshot(
+        "rollback_walking_80x24_no_colour_ascii",
+        &text_and_styles(&buffer),
+    );
 }
 
 #[test]
@@ -232,7 +309,10 @@ fn a_rollback_that_is_proved() {
     assert_eq!(world.app.run.rollback_stage(), Some(RollbackStage::Verify));
     snapshot_world("rollback_proving_80x24", &world, SMALL);
     let world = closed();
-    assert_eq!(world.app.run.rollback_stage(), Some(RollbackStage::Closed { verified: true }));
+    assert_eq!(
+        world.app.run.rollback_stage(),
+        Some(RollbackStage::Closed { verified: true })
+    );
     snapshot_world("rollback_closed_80x24", &world, SMALL);
 }
 
@@ -247,16 +327,26 @@ fn the_timeline_of_a_launch_that_went_back() {
 #[test]
 fn confirmations_show_the_exact_command() {
     let mut world = World::new();
-    world.cleared_for_launch().at_launch_plus(60).healthy().keys("2 x");
+    world
+        .cleared_for_launch()
+        .at_launch_plus(60)
+        .healthy()
+        .keys("2 x");
     snapshot_world("confirm_changes_80x24", &world, SMALL);
 }
 
 #[test]
 fn a_point_of_no_return_asks_everything() {
     let mut world = rolling_out();
-    world.ended(Outcome::Exited { code: 0 }, 130).keys("esc . W").typed("watched in the drill");
+    world
+        .ended(Outcome::Exited { code: 0 }, 130)
+        .keys("esc . W")
+        .typed("watched in the drill");
     // The CRM stays out of sight, but nothing that must be seen stands on it.
-    world.check(0, Verdict::Pass, "200").check(2, Verdict::Pass, "4 of 4").keys(". x");
+    world
+        .check(0, Verdict::Pass, "200")
+        .check(2, Verdict::Pass, "4 of 4")
+        .keys(". x");
     snapshot_world("confirm_ponr_second_80x24", &world, SMALL);
     world.typed("ana").typed("prod");
     snapshot_world("confirm_ponr_wrong_target_80x24", &world, SMALL);
@@ -267,7 +357,11 @@ fn a_point_of_no_return_asks_everything() {
 #[test]
 fn a_drill_never_looks_like_the_real_thing() {
     let mut world = World::with_mode(Mode::Drill);
-    world.cleared_for_launch().at_launch_plus(60).healthy().keys("2 x");
+    world
+        .cleared_for_launch()
+        .at_launch_plus(60)
+        .healthy()
+        .keys("2 x");
     snapshot_world("confirm_drill_80x24", &world, SMALL);
 }
 
@@ -293,8 +387,13 @@ fn the_help_is_the_table_of_bindings() {
 fn a_long_answer_scrolls_with_its_cursor() {
     let mut world = World::new();
     world.keys("a").wait(1);
-    for character in "a sentence of 東京 that is longer than the line it is typed into, by far, and goes on".chars() {
-        world.send(tminus::app::Msg::Key(tminus::app::keys::Key::char(character)));
+    for character in
+        "a sentence of 東京 that is longer than the line it is typed into, by far, and goes on"
+            .chars()
+    {
+        world.send(tminus::app::Msg::Key(tminus::app::keys::Key::char(
+            character,
+        )));
     }
     let (buffer, cursor) = drawn(&world.app, &Theme::default(), (40, 10));
     assert!(text(&buffer).contains("and goes on"), "{}", text(&buffer));
@@ -304,14 +403,24 @@ fn a_long_answer_scrolls_with_its_cursor() {
 
 #[test]
 fn no_size_is_too_small_for_any_screen() {
-    let mut overlays = vec![rolling_out(), polling(), in_trouble(), going_back(), closed()];
+    let mut overlays = vec![
+        rolling_out(),
+        polling(),
+        in_trouble(),
+        going_back(),
+        closed(),
+    ];
     for keys in ["?", ":", "a", "B", "ctrl-c", "4", "L"] {
         let mut world = in_trouble();
         world.keys(keys);
         overlays.push(world);
     }
     let mut confirm = World::new();
-    confirm.cleared_for_launch().at_launch_plus(60).healthy().keys("2 x");
+    confirm
+        .cleared_for_launch()
+        .at_launch_plus(60)
+        .healthy()
+        .keys("2 x");
     overlays.push(confirm);
     for world in &overlays {
         for columns in (1..40).chain([79, 111, 200]) {
@@ -323,9 +432,28 @@ fn no_size_is_too_small_for_any_screen() {
 }
 
 #[test]
+fn a_screen_leaves_header_and_keys_in_their_places() {
+    for world in [rolling_out(), polling(), going_back()] {
+        let shown = text(&screen(&world.app, &Theme::default(), 80, 24));
+        assert!(shown.starts_with("[LIVE prod-eu]"), "{shown}");
+        assert!(
+            shown
+                .lines()
+                .last()
+                .is_some_and(|keys| keys.contains("? help")),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn a_confirmation_keeps_its_question_on_a_tiny_screen() {
     let mut world = World::new();
-    world.cleared_for_launch().at_launch_plus(60).healthy().keys("2 x");
+    world
+        .cleared_for_launch()
+        .at_launch_plus(60)
+        .healthy()
+        .keys("2 x");
     let (buffer, _) = drawn(&world.app, &Theme::default(), (30, 5));
     assert!(text(&buffer).contains("y runs it"), "{}", text(&buffer));
 }
@@ -340,7 +468,10 @@ fn picker() -> Picker {
         mode: Mode::Live,
         state: RunState::PreLaunch,
         t: jiff::SignedDuration::from_mins(-28),
-        progress: Count { done: 28, total: 63 },
+        progress: Count {
+            done: 28,
+            total: 63,
+        },
         pending_triggers: 0,
         overdue: 0,
         last: Some(ago(6)),
@@ -351,13 +482,38 @@ fn picker() -> Picker {
     };
     let runs = vec![
         run("k41", "Kestrel v2.41.0"),
-        PickerRun { held_by: Some("cy on b2".to_owned()), state: RunState::PostLaunch, ..run("m17", "Matrix v1.9") },
-        PickerRun { state: RunState::Holding, last: Some(ago(93_600)), ..run("h08", "Halcytone 0.4") },
-        PickerRun { overdue: 3, ..run("t12", "Toombos 2025-09") },
-        PickerRun { pending_triggers: 1, state: RunState::Launch, ..run("l03", "LinkFlow\u{202e} cutover") },
-        PickerRun { mode: Mode::Drill, state: RunState::RollingBack, ..run("k42", "Kestrel v2.41.0") },
-        PickerRun { ended: Some((Ending::Launched, ago(900_000))), ..run("k40", "Kestrel v2.40.3") },
-        PickerRun { ended: Some((Ending::RolledBack, ago(1_600_000))), ..run("k39", "Kestrel v2.40.2") },
+        PickerRun {
+            held_by: Some("cy on b2".to_owned()),
+            state: RunState::PostLaunch,
+            ..run("m17", "Matrix v1.9")
+        },
+        PickerRun {
+            state: RunState::Holding,
+            last: Some(ago(93_600)),
+            ..run("h08", "Halcytone 0.4")
+        },
+        PickerRun {
+            overdue: 3,
+            ..run("t12", "Toombos 2025-09")
+        },
+        PickerRun {
+            pending_triggers: 1,
+            state: RunState::Launch,
+            ..run("l03", "LinkFlow\u{202e} cutover")
+        },
+        PickerRun {
+            mode: Mode::Drill,
+            state: RunState::RollingBack,
+            ..run("k42", "Kestrel v2.41.0")
+        },
+        PickerRun {
+            ended: Some((Ending::Launched, ago(900_000))),
+            ..run("k40", "Kestrel v2.40.3")
+        },
+        PickerRun {
+            ended: Some((Ending::RolledBack, ago(1_600_000))),
+            ..run("k39", "Kestrel v2.40.2")
+        },
     ];
     let runbook = |name: &str, title: &str| PickerRunbook {
         name: name.to_owned(),
@@ -372,8 +528,20 @@ fn picker() -> Picker {
     };
     let runbooks = vec![
         runbook("./kestrel.toml", "Kestrel production launch"),
-        PickerRunbook { bundled: true, drills: 0, last_drill: None, warnings: 2, ..runbook("matrix", "Executive Mind Matrix") },
-        PickerRunbook { errors: 3, title: String::new(), rollbacks: 0, steps: [0; 3], ..runbook("./broken.toml", "") },
+        PickerRunbook {
+            bundled: true,
+            drills: 0,
+            last_drill: None,
+            warnings: 2,
+            ..runbook("matrix", "Executive Mind Matrix")
+        },
+        PickerRunbook {
+            errors: 3,
+            title: String::new(),
+            rollbacks: 0,
+            steps: [0; 3],
+            ..runbook("./broken.toml", "")
+        },
     ];
     Picker::new(runs, runbooks, now)
 }
@@ -382,13 +550,25 @@ fn picker() -> Picker {
 fn the_picker_shows_trouble_first() {
     let mut picker = picker();
     let theme = Theme::default();
-    snapshot("picker_80x24", &text_and_styles(&drawn_picker(&picker, &theme, (80, 24))));
-    snapshot("picker_120x40", &text_and_styles(&drawn_picker(&picker, &theme, (120, 40))));
-    snapshot("picker_40x12", &text_and_styles(&drawn_picker(&picker, &without_colour(), (40, 12))));
+    snapshot(
+        "picker_80x24",
+        &text_and_styles(&drawn_picker(&picker, &theme, (80, 24))),
+    );
+    snapshot(
+        "picker_120x40",
+        &text_and_styles(&drawn_picker(&picker, &theme, (120, 40))),
+    );
+    snapshot(
+        "picker_40x12",
+        &text_and_styles(&drawn_picker(&picker, &without_colour(), (40, 12))),
+    );
     for key in ["/", "k", "e", "s"] {
         picker.update(key.parse().unwrap());
     }
-    snapshot("picker_filtered_80x24", &text(&drawn_picker(&picker, &theme, (80, 24))));
+    snapshot(
+        "picker_filtered_80x24",
+        &text(&drawn_picker(&picker, &theme, (80, 24))),
+    );
 }
 
 #[test]

@@ -71,6 +71,13 @@ impl App {
                 .then(|| "nothing was run here that could be undone".to_owned());
         }
         let definition = self.run.runbook().step(step);
+        let is_safe = definition
+            .command
+            .as_ref()
+            .is_some_and(|command| command.level == Level::Safe);
+        if state.status == Status::Done && !is_safe {
+            return Some("it is done: u takes that back first, if it has to run again".to_owned());
+        }
         if definition.condition.is_some() && state.applies.is_none() {
             return Some("say first whether it applies: space asks".to_owned());
         }

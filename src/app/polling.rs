@@ -4,9 +4,9 @@ use super::keys::Action;
 use super::view::{Purpose, Row, Screen, Tone};
 use super::{App, Effect};
 use crate::check::Verdict;
-use crate::journal::{Answer, Event};
+use crate::journal::{Answer, Basis, Event};
 use crate::run::gate::DECIDING_ROLE;
-use crate::runbook::SectionIndex;
+use crate::runbook::{SectionIndex, StepIndex};
 
 impl App {
     pub(super) fn act_poll(&mut self, action: Action) -> Vec<Effect> {
@@ -121,28 +121,22 @@ impl App {
         open.cloned().collect()
     }
 
-    /// What evidence stands in the way of GO: open MUST steps, and MUST checks that fail or can't be seen.
+    /// What evidence stands in the way of GO: open MUST steps, and live proofs of steps before the gate that fail or
+    /// can't be seen.
+    ///
+    /// Not being able to look always blocks a gate. A person's word for a step, or a waiver, takes its place.
     pub fn evidence_blockers(&self, at: SectionIndex) -> Vec<String> {
         let mut blockers = Vec::new();
         let open = self.run.open_musts(at);
-        if !open.is_empty() {
-            let first = self.run.runbook().step(open[0]);
-            let more = if open.len() > 1 {
-                format!(" and {} more", open.len() - 1)
-            } else {
-                String::new()
+        if let Some((&first, others)) = open.split_first() {
+            let first = self.run.runbook().step(first);
+            let more = match others.len() {
+                0 => String::new(),
+                count => format!(" and {count} more"),
             };
             blockers.push(format!("MUST {} is open{more}", first.number));
         }
-        let musts = self.run.forward_steps().filter(|&step| {
-            let definition = self.run.runbook().step(step);
-            let before = self
-                .run
-                .section_of(step)
-                .is_some_and(|section| section <= at);
-            definition.must && before && !open.contains(&step)
-        });
-        for step in musts {
+        for step in self.run.forward_steps().filter(|&step| self.needs_proof(step, at)) {
             for proof in self.live.proofs(step) {
                 let verdict = self.live.verdict(proof, self.now);
                 if matches!(verdict, Verdict::Fail | Verdict::Unknown(_)) {
@@ -152,6 +146,15 @@ impl App {
         }
         blockers.dedup();
         blockers
+    }
+
+    /// Whether a step before this gate rests, or would rest, on its live proofs.
+    fn needs_proof(&self, step: StepIndex, gate: SectionIndex) -> bool {
+        let definition = self.run.runbook().step(step);
+        let before = self.run.section_of(step).is_some_and(|section| section <= gate);
+        let settled_otherwise =
+            self.run.is_settled(step) && self.run.basis(step) != Some(Basis::Verified);
+        before && !definition.optional && !settled_otherwise
     }
 
     /// What keeps a planned hold from being released.

@@ -42,9 +42,11 @@ impl Context {
     /// When there is no place for runs, or the operator has no usable name.
     pub fn new(common: Common) -> Result<Self, Failure> {
         let directories = ProjectDirs::from("", "", "tminus");
-        let state = common
+        // A variable that is set to nothing says nothing.
+        let named = common
             .state_dir
-            .or_else(|| Some(state_dir(directories.as_ref()?)));
+            .filter(|named| !named.as_os_str().is_empty());
+        let state = named.or_else(|| Some(state_dir(directories.as_ref()?)));
         let state = state.ok_or_else(|| {
             Failure::usage("failed to find a place for runs: there is no home directory")
                 .hint("name one with --state-dir DIR, or set TMINUS_STATE_DIR")
@@ -131,6 +133,7 @@ fn operator(named: Option<String>, config: &Config) -> Result<String, Failure> {
             .iter()
             .find_map(|name| env::var(name).ok())
     };
+    let named = named.filter(|named| !named.is_empty());
     let named = named.or_else(|| config.operator.clone());
     let name = named.or_else(user).unwrap_or_else(|| "operator".to_owned());
     let name = name.trim();

@@ -12,11 +12,15 @@ use super::output;
 use crate::runbook::text::nearest;
 use crate::runbook::{Loaded, Runbook, load};
 
-/// The runbooks that come with tminus.
-const BUNDLED: [(&str, &str); 2] = [
-    ("demo", include_str!("../../runbooks/demo.toml")),
-    ("linkflow", include_str!("../../runbooks/linkflow.toml")),
-];
+/// Names and texts of files in `runbooks/`; a file that comes is one word here, and a test asks for it.
+macro_rules! bundle {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../runbooks/", $name, ".toml")))),*]
+    };
+}
+
+/// The runbooks that come with tminus, sorted.
+const BUNDLED: &[(&str, &str)] = bundle!["candlefish" "demo" "linkflow" "toombos" "twinmind"];
 
 /// The bundled runbook of `tminus demo`.
 pub const DEMO: &str = "demo";

@@ -3,12 +3,13 @@
 //! Findings are the data, so they go to standard output; the count and files that can't be read are messages.
 
 use std::io;
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::arguments;
 use super::context::Context;
-use super::failure::{Exit, Outcome};
+use super::failure::{Exit, Failure, Outcome};
 use super::library::{self, Source};
 use super::output;
 use crate::runbook::DiagnosticLevel;
@@ -52,12 +53,11 @@ pub fn lint(context: &Context, arguments: &arguments::Lint) -> Outcome {
 }
 
 /// A file first, whatever it is called: linting `kestrel` in its folder is not about a runbook of that name.
-fn find(context: &Context, file: &str) -> Result<Source, super::failure::Failure> {
-    if library::is_path(file) || std::path::Path::new(file).exists() {
-        library::read(file)
-    } else {
-        library::find(context, file)
+fn find(context: &Context, file: &str) -> Result<Source, Failure> {
+    if library::is_path(file) || Path::new(file).is_file() {
+        return library::read(file);
     }
+    library::find_named(context, file).unwrap_or_else(|| library::read(file))
 }
 
 fn count(findings: &[Finding], level: DiagnosticLevel) -> usize {

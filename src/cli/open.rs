@@ -32,7 +32,6 @@ const FORMAT: u32 = 1;
 /// # Errors
 /// Whatever keeps the run from being started; nothing is left behind then.
 pub fn run(context: &Context, source: &Source, opening: Opening) -> Outcome {
-    context.require_terminal("run")?;
     begin(context, source, opening, None)
 }
 
@@ -46,65 +45,95 @@ pub fn begin(
     opening: Opening,
     demonstration: Option<Demonstration>,
 ) -> Outcome {
-    let runbook = source.runbook(context)?;
     let now = Timestamp::now();
+    let filled = Filled::new(context, source, &opening)?;
     let t0 = target(&opening, now)?;
-    let roles = roles(&runbook, &opening.roles)?;
-    let values = values(context, &runbook, &opening)?;
-    let secrets = required_secrets(&runbook.variables)?;
-    let resolved =
-        resolve(&runbook, &values, &secrets).map_err(|errors| refused(source, &errors))?;
-    let shown =
-        resolve(&runbook, &values, &BTreeMap::new()).map_err(|errors| refused(source, &errors))?;
+    let roles = roles(&filled.runbook, &opening.roles)?;
+    // Last, so that what is wrong with the arguments is told wherever they are tried.
+    context.require_terminal("run")?;
     let run = context.store.new_run_name(&source.name, now);
-    let mut variables = values.clone();
-    if let Some(environment) = &opening.environment {
-        variables.insert(ENVIRONMENT.to_owned(), environment.clone());
-    }
-    let environment = variables.get(ENVIRONMENT).cloned().unwrap_or_default();
     let opened = Event::RunOpened {
         format: FORMAT,
         run: run.clone(),
         runbook: source.name.clone(),
         runbook_hash: fingerprint(&source.bytes),
-        title: shown.title,
+        title: filled.title,
         mode: Mode::Live,
-        target: shown.target,
+        target: filled.target,
         t0,
-        variables,
+        variables: filled.remembered.clone(),
         roles,
         host: this_process(),
     };
     let by = &context.operator;
     let (journal, entry) = if opening.read_only {
+        let (by, event) = (by.clone(), opened);
         (
             None,
             Entry {
                 seq: 1,
                 at: now,
-                by: by.clone(),
-                event: opened,
+                by,
+                event,
             },
         )
     } else {
-        let (journal, entry) = context.store.create(&run, &source.bytes, now, by, opened)?;
-        (Some(journal), entry)
+        let created = context.store.create(&run, &source.bytes, now, by, opened)?;
+        (Some(created.0), created.1)
     };
-    let mut all = values;
-    all.extend(secrets);
+    let mut variables = filled.remembered;
+    let environment = variables.get(ENVIRONMENT).cloned().unwrap_or_default();
+    variables.extend(filled.secrets);
     Prepared {
         run,
-        runbook: resolved,
+        runbook: filled.runbook,
         journal,
         follower: None,
         entries: vec![entry],
         folder: source.folder.clone(),
-        variables: all,
+        variables,
         environment,
         notices: Vec::new(),
         demonstration,
     }
     .drive(context)
+}
+
+/// A runbook with the values for a new run filled in.
+struct Filled {
+    runbook: Runbook,
+    /// Without secrets, for the journal.
+    title: String,
+    /// Without secrets, for the journal.
+    target: String,
+    /// What the journal keeps of the values: no secrets, and the environment's name in any case.
+    remembered: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
+}
+
+impl Filled {
+    fn new(context: &Context, source: &Source, opening: &Opening) -> Result<Self, Failure> {
+        let runbook = source.runbook(context)?;
+        let mut values = values(context, &runbook, opening)?;
+        let secrets = required_secrets(&runbook.variables)?;
+        let fill = |secrets: &BTreeMap<String, String>| {
+            resolve(&runbook, &values, secrets).map_err(|errors| {
+                Failure::usage(format!("failed to fill in {}:\n{errors}", source.shown))
+            })
+        };
+        let shown = fill(&BTreeMap::new())?;
+        let runbook = fill(&secrets)?;
+        if let Some(environment) = &opening.environment {
+            values.insert(ENVIRONMENT.to_owned(), environment.clone());
+        }
+        Ok(Self {
+            runbook,
+            title: shown.title,
+            target: shown.target,
+            remembered: values,
+            secrets,
+        })
+    }
 }
 
 fn target(opening: &Opening, now: Timestamp) -> Result<Timestamp, Failure> {
@@ -186,10 +215,6 @@ fn unsettled(errors: VariableErrors) -> Failure {
     Failure::usage(format!("failed to start the run:\n{errors}"))
 }
 
-fn refused(source: &Source, errors: &VariableErrors) -> Failure {
-    Failure::usage(format!("failed to fill in {}:\n{errors}", source.shown))
-}
-
 /// Asks for a value until there is one that fits.
 fn ask(variable: &Variable) -> Result<String, Failure> {
     let cancelled = || {
@@ -255,12 +280,12 @@ fn missing_secrets<'v>(
 /// # Errors
 /// When there is no such run, another process holds it, it is closed, or it is damaged.
 pub fn resume(context: &Context, run: Option<&str>) -> Outcome {
-    context.require_terminal("resume")?;
     let run = runs::named_or_newest(context, run)?;
     let mut found = context.store.open(&run)?;
     refuse_closed(&run, &found.entries)?;
     let opened = Opened::of(&found.entries)?;
     let runbook = opened.thaw(&found.runbook, runs::secrets)?;
+    context.require_terminal("resume")?;
     let demonstration = Demonstration::again(&opened)?;
     let mut prepared = Prepared {
         variables: environment_of(&opened, &runbook),
@@ -317,11 +342,11 @@ fn environment_of(opened: &Opened<'_>, runbook: &Runbook) -> BTreeMap<String, St
 /// # Errors
 /// When there is no such run, or nothing of it can be read.
 pub fn watch(context: &Context, run: Option<&str>) -> Outcome {
-    context.require_terminal("watch")?;
     let run = runs::named_or_newest(context, run)?;
     let reading = context.store.read(&run)?;
     let opened = Opened::of(&reading.entries)?;
     let runbook = opened.thaw(&reading.runbook()?, runs::secrets)?;
+    context.require_terminal("watch")?;
     let mut prepared = Prepared {
         variables: environment_of(&opened, &runbook),
         environment: opened.environment(),

@@ -2,10 +2,9 @@
 //!
 //! It takes no lock and changes nothing, so it can be asked at any time by anybody who may read the files.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::arguments;
 use super::context::Context;
@@ -93,7 +92,8 @@ struct Report<'r> {
     rollback: Option<Rollback<'r>>,
     /// Those that have fired.
     triggers: Vec<Trigger<'r>>,
-    steps: BTreeMap<&'r str, Step<'r>>,
+    /// In the runbook's order.
+    steps: Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -116,15 +116,6 @@ struct Rollback<'r> {
     total: usize,
     closed: bool,
     verified: bool,
-}
-
-#[derive(Serialize)]
-struct Step<'r> {
-    status: Status,
-    basis: Option<&'static str>,
-    value: Option<&'r str>,
-    by: Option<&'r str>,
-    at: Option<Timestamp>,
 }
 
 impl<'r> Report<'r> {
@@ -204,7 +195,7 @@ fn triggers(run: &Run) -> Vec<Trigger<'_>> {
 }
 
 /// Steps as this run has them: not those of an option that wasn't taken, nor of a rollback that wasn't started.
-fn steps(run: &Run) -> BTreeMap<&str, Step<'_>> {
+fn steps(run: &Run) -> Map<String, Value> {
     let present = run
         .runbook()
         .step_indices()
@@ -212,14 +203,14 @@ fn steps(run: &Run) -> BTreeMap<&str, Step<'_>> {
     present
         .map(|index| {
             let state = run.state(index);
-            let step = Step {
-                status: run.status(index),
-                basis: run.basis(index).map(|basis| basis.name()),
-                value: state.value.as_deref(),
-                by: state.by.as_deref(),
-                at: state.at,
-            };
-            (run.runbook().step(index).id.0.as_str(), step)
+            let step = json!({
+                "status": run.status(index),
+                "basis": run.basis(index),
+                "value": state.value,
+                "by": state.by,
+                "at": state.at,
+            });
+            (run.runbook().step(index).id.0.clone(), step)
         })
         .collect()
 }

@@ -203,6 +203,7 @@ struct Turn {
     urgent: bool,
     undrawn: bool,
     printing: BTreeSet<u64>,
+    ended: BTreeSet<u64>,
     next_output: Instant,
     leaving: bool,
 }
@@ -244,6 +245,7 @@ impl Turn {
             urgent: true,
             undrawn: true,
             printing: BTreeSet::new(),
+            ended: BTreeSet::new(),
             next_output: started,
             leaving: false,
         })
@@ -252,11 +254,16 @@ impl Turn {
     async fn run(&mut self) -> Result<Left, SessionError> {
         if let Ok((columns, rows)) = crossterm::terminal::size() {
             let now = self.now();
-            self.app.update(now, Msg::Resize(columns, rows));
+            let effects = self.app.update(now, Msg::Resize(columns, rows));
+            self.perform(effects);
         }
         self.draw()?;
         let effects = self.app.start();
         self.perform(effects);
+        #[cfg(debug_assertions)]
+        if std::env::var_os("TMINUS_TEST_PANIC").is_some() {
+            panic!("asked for by the environment, to see what a panic leaves behind");
+        }
         loop {
             self.draw_if_due()?;
             let woken = self.wait().await;
@@ -353,11 +360,26 @@ impl Turn {
             Happening::Ended { attempt, outcome, took } => {
                 // What it printed last belongs before its end.
                 self.printing.remove(&attempt);
+                self.ended.insert(attempt);
                 if let Some(msg) = self.processes.drain(attempt) {
                     self.update(msg);
                 }
                 self.update(Msg::Ended { attempt, outcome, took });
             }
+        }
+    }
+
+    /// Ends that stopping everything brought about.
+    fn take_in_ends(&mut self) {
+        while let Ok(happening) = self.happenings.try_recv() {
+            let happening = match happening {
+                // What was stopped by leaving did so for no fault of its own, and half done.
+                Happening::Ended { attempt, outcome: Outcome::Signalled { .. }, took } => {
+                    Happening::Ended { attempt, outcome: Outcome::Stopped, took }
+                }
+                happening => happening,
+            };
+            self.happened(happening);
         }
     }
 
@@ -448,9 +470,14 @@ impl Turn {
                 let _ = writeln!(io::stderr(), "stopping what still runs …");
             }
             self.processes.stop_all(LEAVING_GRACE).await;
+            self.take_in_ends();
             for attempt in running {
-                let (outcome, took) = (Outcome::Stopped, Duration::ZERO);
-                self.update(Msg::Ended { attempt, outcome, took });
+                // Only what even KILL didn't end within its time is left: nobody saw what became of it.
+                let why = "it didn't end when the program left".to_owned();
+                let (outcome, took) = (Outcome::Unknown { why }, Duration::ZERO);
+                if !self.ended.contains(&attempt) {
+                    self.update(Msg::Ended { attempt, outcome, took });
+                }
             }
         }
         if let Some(recorder) = self.recorder.take() {

@@ -10,6 +10,9 @@ use super::{deadlines, detail, health, items, log, metrics, owed, people, sectio
 use crate::app::App;
 use crate::app::view::Panel;
 
+/// How every panel of the board is drawn.
+type DrawPanel = fn(&App, &Theme, &Glance, Rect, &mut Buffer);
+
 /// Draws the board between header and footer; see [`layout::board`] for its picture.
 pub fn draw(
     app: &App,
@@ -25,7 +28,7 @@ pub fn draw(
     }
     let board = layout::board(area, frame, app.view.details);
     items::draw(app, theme, glance, board.items, buffer);
-    let panels: [(Rect, fn(&App, &Theme, &Glance, Rect, &mut Buffer)); 9] = [
+    let panels: [(Rect, DrawPanel); 9] = [
         (board.sections, sections::draw),
         (board.detail, detail::draw),
         (board.strip, strip::draw),

@@ -53,13 +53,22 @@ pub fn draw(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut 
         if inner.width >= 36 {
             pen.right_column(&wall_minute(deadline.at), 6, theme.dim);
         }
-        pen.column_right(&countdown(left), 8, style).skip(1);
+        pen.column_right(&time_left(left), 8, style).skip(1);
         pen.put(if is_late { "LATE " } else { "" }, style)
             .put(&deadline.what, style);
     }
 }
 
-fn countdown(time: Duration) -> String {
+impl Deadline {
+    fn new(at: Timestamp, what: impl Into<String>) -> Self {
+        Self {
+            at,
+            what: what.into(),
+        }
+    }
+}
+
+fn time_left(time: Duration) -> String {
     if time < Duration::from_hours(10) {
         stopwatch(time)
     } else {
@@ -69,77 +78,100 @@ fn countdown(time: Duration) -> String {
 
 /// Everything that is due, soonest first.
 pub fn deadlines(app: &App, glance: &Glance) -> Vec<Deadline> {
-    let mut list = Vec::new();
-    let mut add =
-        |at: Option<Timestamp>, what: String| list.extend(at.map(|at| Deadline { at, what }));
-    let now = app.now.wall;
-    let runbook = app.run.runbook();
-    for trigger in app.run.pending_triggers() {
-        add(
-            app.run.decision_due(trigger),
-            format!("decide: {}", runbook.triggers[trigger].title),
-        );
-    }
-    if let (Some(state), Some(budget)) = (
-        &app.run.rollback,
-        glance.way_back.and_then(|way| way.budget),
-    ) {
-        if state.closed.is_none() {
-            add(
-                state.started.checked_add(budget).ok(),
-                "rollback budget ends".to_owned(),
-            );
-        }
-    }
-    if let Some((lasted, Some(planned), _)) = holding(app) {
-        let left = SignedDuration::try_from(planned).unwrap_or_default()
-            - SignedDuration::try_from(lasted).unwrap_or_default();
-        add(now.checked_add(left).ok(), "planned hold ends".to_owned());
-    } else if let Some((gate, before)) = next_gate(app, glance) {
-        add(
-            now.checked_add(before).ok(),
-            format!("HOLD and poll {}", runbook.section(gate).number),
-        );
-    }
-    if let Some((message, due)) = message_due(app) {
-        add(
-            Some(due),
-            format!("{} (c)", runbook.messages[message].title),
-        );
-    }
-    for (&step, soak) in &app.live.soaks {
-        let time = runbook
-            .step(step)
-            .soak
-            .filter(|_| !app.run.is_settled(step));
-        add(
-            time.and_then(|time| now.checked_add(time.saturating_sub(soak.clean)).ok()),
-            format!("soak {} ends", runbook.step(step).number),
-        );
-    }
-    if matches!(
+    let mut list = trouble(app, glance);
+    list.extend(hold(app, glance));
+    list.extend(message_due(app).map(|(message, at)| {
+        let title = &app.run.runbook().messages[message].title;
+        Deadline::new(at, format!("{title} (c)"))
+    }));
+    list.extend(soaks(app));
+    let is_ahead = matches!(
         glance.state,
         RunState::PreLaunch | RunState::Launch | RunState::Holding | RunState::PostLaunch
-    ) {
-        let zero = app.run.clock.wall_of(SignedDuration::ZERO, now);
-        add((zero > now).then_some(zero), "T-0".to_owned());
-        add(
-            decide_by(app, glance.way_back).filter(|&at| at > now),
-            "last safe rollback decision".to_owned(),
-        );
-        add(
-            window_closes(app).filter(|&at| at > now),
-            "window closes".to_owned(),
-        );
+    );
+    if is_ahead {
+        list.extend(countdown(app, glance));
         list.extend(steps_due(app));
     }
     list.sort_by_key(|deadline| deadline.at);
     list
 }
 
-fn next_gate(app: &App, glance: &Glance) -> Option<(crate::runbook::SectionIndex, Duration)> {
+/// Decisions that are awaited, and the end of the time for a rollback.
+fn trouble(app: &App, glance: &Glance) -> Vec<Deadline> {
+    let run = &app.run;
+    let decisions = run.pending_triggers().filter_map(|trigger| {
+        let title = &run.runbook().triggers[trigger].title;
+        Some(Deadline::new(
+            run.decision_due(trigger)?,
+            format!("decide: {title}"),
+        ))
+    });
+    let mut list: Vec<Deadline> = decisions.collect();
+    let budget = glance.way_back.and_then(|way| way.budget);
+    let open = run.rollback.as_ref().filter(|state| state.closed.is_none());
+    let ends = open
+        .zip(budget)
+        .and_then(|(state, budget)| state.started.checked_add(budget).ok());
+    list.extend(ends.map(|at| Deadline::new(at, "rollback budget ends")));
+    list
+}
+
+/// The end of the planned hold that is on, or the beginning of the next.
+fn hold(app: &App, glance: &Glance) -> Option<Deadline> {
+    let now = app.now.wall;
+    if let Some((_, Some(planned), _)) = holding(app) {
+        let since = app.run.clock.hold_now()?.since;
+        return Some(Deadline::new(
+            since.checked_add(planned).ok()?,
+            "planned hold ends",
+        ));
+    }
     let gate = glance.next_gate?;
-    Some((gate, until(app, hold_begins(app, gate)?)?))
+    let before = until(app, hold_begins(app, gate)?)?;
+    let number = &app.run.runbook().section(gate).number;
+    Some(Deadline::new(
+        now.checked_add(before).ok()?,
+        format!("HOLD and poll {number}"),
+    ))
+}
+
+fn soaks(app: &App) -> Vec<Deadline> {
+    let open = app
+        .live
+        .soaks
+        .iter()
+        .filter(|(step, _)| !app.run.is_settled(**step));
+    let ends = open.filter_map(|(&step, soak)| {
+        let definition = app.run.runbook().step(step);
+        let left = definition.soak?.saturating_sub(soak.clean);
+        let at = app.now.wall.checked_add(left).ok()?;
+        Some(Deadline::new(
+            at,
+            format!("soak {} ends", definition.number),
+        ))
+    });
+    ends.collect()
+}
+
+/// T-0, the last moment to turn back, the end of the window; those that are past are no news.
+fn countdown(app: &App, glance: &Glance) -> Vec<Deadline> {
+    let now = app.now.wall;
+    let moments = [
+        (
+            Some(app.run.clock.wall_of(SignedDuration::ZERO, now)),
+            "T-0",
+        ),
+        (
+            decide_by(app, glance.way_back),
+            "last safe rollback decision",
+        ),
+        (window_closes(app), "window closes"),
+    ];
+    let ahead = moments
+        .into_iter()
+        .filter_map(|(at, what)| Some((at.filter(|&at| at > now)?, what)));
+    ahead.map(|(at, what)| Deadline::new(at, what)).collect()
 }
 
 fn steps_due(app: &App) -> Vec<Deadline> {

@@ -168,6 +168,7 @@ fn draw_step(app: &App, theme: &Theme, step: StepIndex, area: Rect, buffer: &mut
         page: Page::new(buffer, inner),
     };
     draw_state(&mut sheet, step);
+    draw_evidence(&mut sheet, step);
     sheet.maybe("if", definition.condition.as_deref());
     sheet.maybe("why", definition.why.as_deref());
     draw_command(&mut sheet, definition);
@@ -217,6 +218,12 @@ fn draw_state(sheet: &mut Sheet<'_>, step: StepIndex) {
             theme.status(status),
         );
     }
+}
+
+/// The sample behind its state, the reason given, and how its last attempt ended.
+fn draw_evidence(sheet: &mut Sheet<'_>, step: StepIndex) {
+    let (app, theme) = (sheet.app, sheet.theme);
+    let state = app.run.state(step);
     if let Some(evidence) = &state.evidence {
         let words = format!(
             "{}: {} at {}",

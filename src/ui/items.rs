@@ -3,29 +3,24 @@
 //! Columns stand at the same place in every line, so that a column can be read downwards: the mark, the title, what
 //! kind of step or what came of it, who, when. Only what is abnormal has a colour of its own.
 
-use std::time::Duration;
+mod facts;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::glance::{Glance, holding};
-use super::health::{blind, gravity};
 use super::page::window;
 use super::panel::{Titles, panel};
 use super::pen::Pen;
-use super::text::{
-    age, between, filled, fit, short_duration, stopwatch, visible, wall_minute, width,
-};
+use super::text::{age, filled, fit, short_duration, visible, wall_minute, width};
 use super::theme::Theme;
 use crate::app::App;
-use crate::app::command::explain;
 use crate::app::view::{Panel, Row};
-use crate::check::Verdict;
 use crate::journal::{Answer, Basis};
 use crate::run::{Status, StepState};
 use crate::runbook::text::format_offset;
-use crate::runbook::{Home, Level, Order, Proof, SectionIndex, Step, StepIndex};
+use crate::runbook::{Home, Order, SectionIndex, Step, StepIndex};
 
 /// Draws the checklist around the cursor.
 ///
@@ -141,32 +136,6 @@ struct List<'a> {
     glance: &'a Glance,
     columns: Columns,
     next: Vec<(Home, Option<StepIndex>)>,
-}
-
-/// What a step's line says besides its title.
-struct Facts {
-    text: String,
-    style: Style,
-    /// Whether it may push the title aside.
-    is_long: bool,
-}
-
-impl Facts {
-    fn short(text: impl Into<String>, style: Style) -> Self {
-        Self {
-            text: text.into(),
-            style,
-            is_long: false,
-        }
-    }
-
-    fn long(text: impl Into<String>, style: Style) -> Self {
-        Self {
-            text: text.into(),
-            style,
-            is_long: true,
-        }
-    }
 }
 
 impl List<'_> {
@@ -416,166 +385,6 @@ impl List<'_> {
             pen.right_column(must, 4, quiet);
         }
     }
-
-    /// What kind of step it is, or what its proof says at present.
-    fn facts_of_open(&self, step: StepIndex, definition: &Step, quiet: Style) -> Option<Facts> {
-        let state = self.app.run.state(step);
-        if let (true, Some(reason)) = (state.skipped, &state.reason) {
-            return Some(Facts::long(
-                format!("passed over: {reason}"),
-                self.theme.warning,
-            ));
-        }
-        if definition.condition.is_some() && state.applies.is_none() {
-            return Some(Facts::short("applies?", quiet));
-        }
-        if definition.is_group() {
-            let settled = definition
-                .children
-                .iter()
-                .filter(|&&child| self.app.run.is_settled(child))
-                .count();
-            return Some(Facts::short(
-                format!("{settled}/{}", definition.children.len()),
-                quiet,
-            ));
-        }
-        if let Some(command) = &definition.command {
-            let style = if command.level == Level::Ponr {
-                self.theme.warning
-            } else {
-                quiet
-            };
-            return Some(Facts::short(
-                format!("{:LEVEL_CELLS$}", level_word(command.level)),
-                style,
-            ));
-        }
-        if let Some(time) = definition.soak {
-            return Some(self.soak(step, time, quiet));
-        }
-        self.proof(step, quiet)
-    }
-
-    fn soak(&self, step: StepIndex, time: Duration, quiet: Style) -> Facts {
-        match self.app.live.soaks.get(&step) {
-            None => Facts::short(format!("soak {}", age(time)), quiet),
-            Some(soak) => {
-                let style = if soak.counted.is_some() {
-                    self.theme.accent
-                } else {
-                    self.theme.unknown
-                };
-                let restarts = if soak.restarts > 0 {
-                    format!(" ({}x)", soak.restarts)
-                } else {
-                    String::new()
-                };
-                Facts::long(
-                    format!(
-                        "soak {}/{}{restarts}",
-                        stopwatch(soak.clean),
-                        stopwatch(time)
-                    ),
-                    style,
-                )
-            }
-        }
-    }
-
-    /// The worst of what the step's checks and metrics say now; calm while all is well.
-    fn proof(&self, step: StepIndex, quiet: Style) -> Option<Facts> {
-        let proofs = self.app.live.proofs(step).into_iter();
-        let (verdict, proof) = proofs
-            .map(|proof| (self.app.live.verdict(proof, self.app.now), proof))
-            .max_by_key(|(verdict, _)| gravity(*verdict))?;
-        let style = if verdict == Verdict::Pass {
-            quiet
-        } else {
-            self.theme.verdict(verdict)
-        };
-        Some(match verdict {
-            Verdict::Unknown(reason) => Facts::long(blind(reason, self.age_of(proof)), style),
-            Verdict::Fail => Facts::short(format!("{} !", self.app.live.observed(proof)), style),
-            Verdict::Warn | Verdict::Pass => Facts::short(self.app.live.observed(proof), style),
-        })
-    }
-
-    fn age_of(&self, proof: Proof) -> Option<Duration> {
-        match proof {
-            Proof::Check(check) => self.app.live.check(check).age(self.app.now),
-            Proof::Metric(metric) => self.app.live.metric(metric).age(self.app.now),
-        }
-    }
-
-    /// What came of it.
-    fn facts_of_begun(&self, step: StepIndex, definition: &Step, status: Status) -> Facts {
-        let state = self.app.run.state(step);
-        let reason = state.reason.as_deref().unwrap_or_default();
-        match status {
-            Status::Done => Facts::long(self.result(state, definition), self.theme.text),
-            Status::Waived => Facts::long(format!("waived: {reason}"), self.theme.dim),
-            Status::NotApplicable => {
-                Facts::long(format!("doesn't apply: {reason}"), self.theme.dim)
-            }
-            Status::Running => self.running(step, definition),
-            Status::Failed | Status::Unknown if definition.is_group() => {
-                Facts::short("see below", self.theme.status(status))
-            }
-            Status::Failed | Status::Unknown | Status::Todo => {
-                let by_proof = definition.command.is_none();
-                let proof = by_proof
-                    .then(|| self.proof(step, self.theme.text))
-                    .flatten();
-                proof.unwrap_or_else(|| Facts::long(self.why(state), self.theme.status(status)))
-            }
-        }
-    }
-
-    fn result(&self, state: &StepState, definition: &Step) -> String {
-        let unit = definition
-            .record
-            .as_ref()
-            .map(|record| record.unit.as_str())
-            .filter(|unit| !unit.is_empty());
-        match (&state.value, &state.evidence) {
-            (Some(value), _) => {
-                unit.map_or_else(|| format!("= {value}"), |unit| format!("= {value} {unit}"))
-            }
-            (None, Some(evidence)) => format!("= {}", evidence.observed),
-            (None, None) => String::new(),
-        }
-    }
-
-    fn running(&self, step: StepIndex, definition: &Step) -> Facts {
-        let started = self
-            .app
-            .run
-            .latest_attempt(step)
-            .map(|attempt| attempt.started);
-        let ran = started.map_or(Duration::ZERO, |at| between(at, self.app.now.wall));
-        let usual = definition
-            .command
-            .as_ref()
-            .and_then(|command| command.takes);
-        let of = usual
-            .map(|usual| format!(" of {}", stopwatch(usual)))
-            .unwrap_or_default();
-        Facts::short(format!("{}{of}", stopwatch(ran)), self.theme.accent)
-    }
-
-    fn why(&self, state: &StepState) -> String {
-        if let Some(evidence) = &state.evidence {
-            return evidence.observed.clone();
-        }
-        let attempt = state
-            .attempt
-            .and_then(|number| self.app.run.attempt(number));
-        attempt
-            .and_then(|attempt| attempt.outcome.as_ref())
-            .map(explain)
-            .unwrap_or_default()
-    }
 }
 
 /// Whether a step is to be worked on.
@@ -595,15 +404,6 @@ fn said(state: &StepState, by: &str) -> String {
     match &state.signed {
         Some(signed) if signed != by => format!("said {by}+{signed}"),
         _ => format!("said {by}"),
-    }
-}
-
-fn level_word(level: Level) -> &'static str {
-    match level {
-        Level::Safe => "safe",
-        Level::Changes => "changes",
-        Level::Destructive => "destruct",
-        Level::Ponr => "PONR",
     }
 }
 

@@ -13,7 +13,7 @@ use ratatui::text::Span;
 use ratatui::widgets::{Clear, Widget};
 use tui_input::Input as TextInput;
 
-use super::page::{Page, put_spans, span, window, wrapped};
+use super::page::{Page, padded, put_spans, span, window, wrapped};
 use super::panel::{Titles, panel};
 use super::text::{fit, visible, width};
 use super::theme::Theme;
@@ -117,11 +117,7 @@ fn popup(theme: &Theme, area: Rect, buffer: &mut Buffer, lines: usize, titles: T
             ..titles
         },
     );
-    Rect {
-        x: inner.x + 1,
-        width: inner.width.saturating_sub(2),
-        ..inner
-    }
+    padded(inner)
 }
 
 /// The columns an overlay takes of an area.

@@ -89,10 +89,38 @@ impl<'a> Page<'a> {
         taken
     }
 
+    /// A page of a part of the screen.
+    pub fn part(&mut self, area: Rect) -> Page<'_> {
+        Page::new(self.buffer, area)
+    }
+
     /// The screen that is drawn on.
     pub fn buffer(&mut self) -> &mut Buffer {
         self.buffer
     }
+}
+
+/// The inside of a panel with a cell of air at either end of its lines.
+pub fn padded(inner: Rect) -> Rect {
+    Rect {
+        x: inner.x.saturating_add(1).min(inner.right()),
+        width: inner.width.saturating_sub(2),
+        ..inner
+    }
+}
+
+/// The left and the right half of an area.
+pub fn halves(area: Rect) -> (Rect, Rect) {
+    let left = Rect {
+        width: area.width / 2,
+        ..area
+    };
+    let right = Rect {
+        x: left.right(),
+        width: area.width - left.width,
+        ..area
+    };
+    (left, right)
 }
 
 /// Writes styled pieces one behind the other.

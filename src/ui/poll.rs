@@ -7,7 +7,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::page::{Page, window, wrapped};
+use super::page::{Page, halves, padded, window, wrapped};
 use super::panel::{Titles, panel};
 use super::pen::Pen;
 use super::proof;
@@ -52,57 +52,25 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>, section
     draw_question(app, theme, &mut page, section, gate);
     draw_needs(app, theme, &mut page, section);
     let evidence = evidence(app, theme, section);
-    if area.width >= WIDE && page.left() > gate.roles.len() + 4 {
-        let rest = page.rest();
-        let needed = u16::try_from(gate.roles.len().max(evidence.len()) + 2).unwrap_or(u16::MAX);
-        let left = Rect {
-            width: rest.width / 2,
-            height: needed.min(rest.height - 2),
-            ..rest
-        };
-        let right = Rect {
-            x: left.right(),
-            width: rest.width - left.width,
-            ..left
-        };
-        draw_roll_call(
-            app,
-            theme,
-            &mut Page::new(page.buffer(), left),
-            section,
-            gate,
-        );
-        draw_evidence(
-            app,
-            theme,
-            &mut Page::new(page.buffer(), right),
-            section,
-            &evidence,
-        );
-        page.take(usize::from(left.height));
-    } else {
-        let both = gate.roles.len() + evidence.len() + 4;
-        let spare = page.left().saturating_sub(both).min(2);
-        let roll_call = (gate.roles.len() + 2)
-            .min(page.left().saturating_sub(evidence.len().min(4) + 2).max(4));
-        let area = page.take(roll_call);
-        draw_roll_call(
-            app,
-            theme,
-            &mut Page::new(page.buffer(), area),
-            section,
-            gate,
-        );
-        let area = page.take(page.left().saturating_sub(spare).min(evidence.len() + 2));
-        draw_evidence(
-            app,
-            theme,
-            &mut Page::new(page.buffer(), area),
-            section,
-            &evidence,
-        );
-    }
+    let (roll_call, beside) = places(&mut page, gate.roles.len(), evidence.len());
+    draw_roll_call(app, theme, &mut page.part(roll_call), section, gate);
+    draw_evidence(app, theme, &mut page.part(beside), section, &evidence);
     draw_help(theme, &mut page);
+}
+
+/// Where roll call and evidence go: side by side where it is wide, else one above the other. The roll call is what is
+/// worked on, so it keeps its rows longest; two lines are left for the explanation where there is room.
+fn places(page: &mut Page<'_>, roles: usize, evidence: usize) -> (Rect, Rect) {
+    if page.rest().width >= WIDE && page.left() > roles + 4 {
+        let needed = roles.max(evidence) + 2;
+        let room = page.left() - 2;
+        return halves(page.take(needed.min(room)));
+    }
+    let spare = page.left().saturating_sub(roles + evidence + 4).min(2);
+    let kept = page.left().saturating_sub(evidence.min(4) + 2).max(4);
+    let roll_call = page.take((roles + 2).min(kept));
+    let rest = page.left().saturating_sub(spare);
+    (roll_call, page.take(rest.min(evidence + 2)))
 }
 
 fn draw_question(app: &App, theme: &Theme, page: &mut Page<'_>, at: SectionIndex, gate: &Gate) {
@@ -288,14 +256,7 @@ fn draw_evidence(
         focused: false,
     };
     let inner = panel(theme, area, page.buffer(), titles);
-    let mut page = Page::new(
-        page.buffer(),
-        Rect {
-            x: inner.x + 1,
-            width: inner.width.saturating_sub(2),
-            ..inner
-        },
-    );
+    let mut page = Page::new(page.buffer(), padded(inner));
     for exhibit in evidence {
         page.pen()
             .column(exhibit.label, EVIDENCE_LABEL, theme.dim)

@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use super::page::{Page, bar, put_spans, span, wrapped};
+use super::page::{Page, bar, padded, put_spans, span, wrapped};
 use super::panel::{Titles, panel};
 use super::text::{between, filled, short_duration, signed_clock, stopwatch, wall, width};
 use super::theme::Theme;
@@ -89,7 +89,7 @@ fn draw_wide(
         width: rest.width - left.width,
         ..rest
     };
-    draw_facts_panel(app, theme, &mut Page::new(page.buffer(), right), step);
+    draw_facts_panel(app, theme, &mut page.part(right), step);
     let mut page = Page::new(page.buffer(), left);
     draw_command(app, theme, &mut page, command, COMMAND_LINES * 2);
     draw_output_or_hint(app, theme, &mut page, attempt);
@@ -116,7 +116,7 @@ fn draw_narrow(
             .min(page.left().saturating_sub(OUTPUT_ROWS).max(page.left() / 2));
         let rows = page.left() - kept;
         let area = page.take(rows);
-        output::draw(app, theme, &mut Page::new(page.buffer(), area), attempt);
+        output::draw(app, theme, &mut page.part(area), attempt);
     }
     facts.draw(app, theme, page, 0);
 }
@@ -158,16 +158,12 @@ fn draw_facts_panel(app: &App, theme: &Theme, page: &mut Page<'_>, step: StepInd
             ..Titles::default()
         },
     );
-    let inner = Rect {
-        x: inner.x + 1,
-        width: inner.width.saturating_sub(2),
-        ..inner
-    };
+    let inner = padded(inner);
     let facts = Facts::of(app, theme, step, usize::from(inner.width));
     let has_output = app.run.latest_attempt(step).is_some();
     // Without output the scrolled lines are these; counted from the end as everywhere, but the start is shown first.
     let scrolled = if has_output { 0 } else { app.view.scroll_back };
-    facts.draw(app, theme, &mut Page::new(page.buffer(), inner), scrolled);
+    facts.draw(app, theme, &mut page.part(inner), scrolled);
 }
 
 /// ```text

@@ -66,7 +66,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
         draw_holds(app, theme, &mut page.pen(), &holds, axis.as_ref());
     }
     let area = page.rest();
-    draw_events(app, theme, &mut Page::new(page.buffer(), area));
+    draw_events(app, theme, &mut page.part(area));
 }
 
 /// What is known of a section in time.

@@ -82,7 +82,7 @@ fn draw_clock(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         Mode::Live => "LIVE",
         Mode::Drill => "DRILL",
     };
-    let fits = width(&long) + width(&t) + 1 <= usize::from(area.width);
+    let fits = width(&long) + width(&t) < usize::from(area.width);
     let pieces = vec![
         Piece::new(if fits { long } else { short.to_owned() }, style, 1),
         Piece::new(t, theme.strong, 0),

@@ -1,5 +1,7 @@
 //! A launch that is played without a runtime: what the program asks to be recorded comes back at once.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -27,10 +27,22 @@ impl World {
 
     pub fn with_mode(mode: Mode) -> Self {
         let loaded = tminus::runbook::load("kestrel.toml", include_bytes!("kestrel.toml"));
-        let runbook = Arc::new(loaded.runbook.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics)));
+        let runbook = Arc::new(
+            loaded
+                .runbook
+                .unwrap_or_else(|| panic!("{:?}", loaded.diagnostics)),
+        );
         let launch: Timestamp = LAUNCH.parse().unwrap();
-        let now = Now { wall: launch - Duration::from_secs(45 * 60), monotonic: Duration::from_secs(1_000) };
-        let names = [("ic", "ana"), ("ops", "bo"), ("db", "dee"), ("support", "cy")];
+        let now = Now {
+            wall: launch - Duration::from_secs(45 * 60),
+            monotonic: Duration::from_secs(1_000),
+        };
+        let names = [
+            ("ic", "ana"),
+            ("ops", "bo"),
+            ("db", "dee"),
+            ("support", "cy"),
+        ];
         let opened = Event::RunOpened {
             format: 1,
             run: "k41".to_owned(),
@@ -41,12 +53,27 @@ impl World {
             target: "prod-eu".to_owned(),
             t0: launch,
             variables: [("VERSION".to_owned(), "v2.41.0".to_owned())].into(),
-            roles: names.map(|(role, name)| (role.to_owned(), name.to_owned())).into(),
+            roles: names
+                .map(|(role, name)| (role.to_owned(), name.to_owned()))
+                .into(),
             host: "b1".to_owned(),
         };
-        let entry = Entry { seq: 1, at: now.wall, by: "bo".to_owned(), event: opened };
-        let options = Options { operator: "bo".to_owned(), environment: "prod-eu".to_owned(), ..Options::default() };
-        Self { app: App::new(runbook, vec![entry], options, now), now, seq: 1 }
+        let entry = Entry {
+            seq: 1,
+            at: now.wall,
+            by: "bo".to_owned(),
+            event: opened,
+        };
+        let options = Options {
+            operator: "bo".to_owned(),
+            environment: "prod-eu".to_owned(),
+            ..Options::default()
+        };
+        Self {
+            app: App::new(runbook, vec![entry], options, now),
+            now,
+            seq: 1,
+        }
     }
 
     /// Lets so many seconds pass.
@@ -63,7 +90,12 @@ impl World {
             let effect = effects.remove(0);
             if let Effect::Record { by, event } = effect {
                 self.seq += 1;
-                let entry = Entry { seq: self.seq, at: self.now.wall, by, event };
+                let entry = Entry {
+                    seq: self.seq,
+                    at: self.now.wall,
+                    by,
+                    event,
+                };
                 effects.extend(self.app.update(self.now, Msg::Recorded(entry)));
             }
         }
@@ -91,42 +123,74 @@ impl World {
     /// A recorded event that no key leads to in this test.
     pub fn recorded(&mut self, by: &str, event: Event) -> &mut Self {
         self.seq += 1;
-        let entry = Entry { seq: self.seq, at: self.now.wall, by: by.to_owned(), event };
+        let entry = Entry {
+            seq: self.seq,
+            at: self.now.wall,
+            by: by.to_owned(),
+            event,
+        };
         self.send(Msg::Recorded(entry))
     }
 
     /// Everything is looked at and is as it should be, but for the CRM, which can't be seen.
     pub fn healthy(&mut self) -> &mut Self {
-        self.check(0, Verdict::Pass, "200").check(2, Verdict::Pass, "4 of 4");
+        self.check(0, Verdict::Pass, "200")
+            .check(2, Verdict::Pass, "4 of 4");
         self.check(1, Verdict::Unknown(Reason::Timeout), "");
-        self.samples(0, &[0.05, 0.06, 0.04, 0.05]).samples(1, &[310.0, 322.0, 305.0])
+        self.samples(0, &[0.05, 0.06, 0.04, 0.05])
+            .samples(1, &[310.0, 322.0, 305.0])
     }
 
     /// Another look at everything right now, so that nothing is stale.
     pub fn all_seen(&mut self) -> &mut Self {
-        self.check(0, Verdict::Pass, "200").check(2, Verdict::Pass, "4 of 4");
+        self.check(0, Verdict::Pass, "200")
+            .check(2, Verdict::Pass, "4 of 4");
         for (metric, value) in [(0, 0.05), (1, 312.0)] {
-            self.send(Msg::Sampled { metric, sample: Ok(value) });
+            self.send(Msg::Sampled {
+                metric,
+                sample: Ok(value),
+            });
         }
         self.check(1, Verdict::Unknown(Reason::Timeout), "")
     }
 
     pub fn check(&mut self, check: usize, verdict: Verdict, observed: &str) -> &mut Self {
-        let because = if verdict == Verdict::Pass { String::new() } else { "status == 200".to_owned() };
+        let because = if verdict == Verdict::Pass {
+            String::new()
+        } else {
+            "status == 200".to_owned()
+        };
         let took = Duration::from_millis(34);
-        self.send(Msg::Checked { check, judgement: Judgement { verdict, observed: observed.to_owned(), because, took } })
+        self.send(Msg::Checked {
+            check,
+            judgement: Judgement {
+                verdict,
+                observed: observed.to_owned(),
+                because,
+                took,
+            },
+        })
     }
 
     /// Samples of a metric, five seconds apart.
     pub fn samples(&mut self, metric: usize, values: &[f64]) -> &mut Self {
         for &value in values {
-            self.send(Msg::Sampled { metric, sample: Ok(value) }).wait(5);
+            self.send(Msg::Sampled {
+                metric,
+                sample: Ok(value),
+            })
+            .wait(5);
         }
         self
     }
 
     fn latest_attempt(&self) -> u64 {
-        self.app.run.attempts.last().expect("something was run").number
+        self.app
+            .run
+            .attempts
+            .last()
+            .expect("something was run")
+            .number
     }
 
     /// The latest attempt runs as this process.
@@ -138,20 +202,33 @@ impl World {
     /// The latest attempt prints.
     pub fn output(&mut self, lines: Vec<Line>, partial: Option<Line>) -> &mut Self {
         let attempt = self.latest_attempt();
-        self.send(Msg::Output { attempt, lines, partial, skipped: 0 })
+        self.send(Msg::Output {
+            attempt,
+            lines,
+            partial,
+            skipped: 0,
+        })
     }
 
     /// The latest attempt ends.
     pub fn ended(&mut self, outcome: Outcome, seconds: u64) -> &mut Self {
         let attempt = self.latest_attempt();
-        self.send(Msg::Ended { attempt, outcome, took: Duration::from_secs(seconds) })
+        self.send(Msg::Ended {
+            attempt,
+            outcome,
+            took: Duration::from_secs(seconds),
+        })
     }
 
     /// All of pre-launch is done and the gate has passed.
     pub fn cleared_for_launch(&mut self) -> &mut Self {
         let step = |id: &str| tminus::runbook::StepId(id.to_owned());
         let runbook = self.app.run.runbook().clone();
-        for definition in runbook.steps.iter().filter(|step| step.id.0.starts_with("pre/")) {
+        for definition in runbook
+            .steps
+            .iter()
+            .filter(|step| step.id.0.starts_with("pre/"))
+        {
             let done = Event::StepDone {
                 step: step(&definition.id.0),
                 basis: tminus::journal::Basis::Attested,
@@ -165,7 +242,16 @@ impl World {
         for role in ["ops", "db", "support", "ic"] {
             let answer = tminus::journal::Answer::Go;
             let (gate, role) = ("pre/go-or-no-go".to_owned(), role.to_owned());
-            self.recorded("bo", Event::GateAnswered { gate, role, answer, reason: None }).wait(10);
+            self.recorded(
+                "bo",
+                Event::GateAnswered {
+                    gate,
+                    role,
+                    answer,
+                    reason: None,
+                },
+            )
+            .wait(10);
         }
         self
     }
@@ -180,6 +266,15 @@ impl World {
 
 /// A line in the way commands colour their output.
 pub fn coloured(text: &str, colour: u8) -> Line {
-    let look = Look { foreground: Some(Colour::Indexed(colour)), bold: true, ..Look::default() };
-    Line { pieces: vec![Piece { text: text.to_owned(), look }] }
+    let look = Look {
+        foreground: Some(Colour::Indexed(colour)),
+        bold: true,
+        ..Look::default()
+    };
+    Line {
+        pieces: vec![Piece {
+            text: text.to_owned(),
+            look,
+        }],
+    }
 }

@@ -89,7 +89,7 @@ pub(super) async fn run(
 
 fn spawn(text: &str, folder: &Path, environment: &BTreeMap<String, String>) -> io::Result<Child> {
     Command::new("bash")
-        .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", text])
+        .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", "--", text])
         .current_dir(folder)
         .env_clear()
         .envs(environment::inherited())

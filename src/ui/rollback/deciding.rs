@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use ratatui::layout::Rect;
-
 use super::budget;
 use crate::app::App;
 use crate::app::keys::Action;
 use crate::journal::Decision;
 use crate::runbook::TriggerMode;
-use crate::ui::page::{Page, bar, wrapped};
+use crate::ui::page::{Page, bar, padded, wrapped};
 use crate::ui::panel::{Titles, panel};
 use crate::ui::pen::Pen;
 use crate::ui::proof;
@@ -38,9 +36,9 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>) {
     let fired = app.run.runbook().triggers.len().min(5);
     let detail = app.run.pending_triggers().count();
     let area = page.take((fired + detail + 2).max(3).min(page.left() / 2));
-    draw_triggers(app, theme, &mut Page::new(page.buffer(), area));
+    draw_triggers(app, theme, &mut page.part(area));
     let area = page.rest();
-    draw_ways(app, theme, &mut Page::new(page.buffer(), area));
+    draw_ways(app, theme, &mut page.part(area));
 }
 
 fn draw_triggers(app: &App, theme: &Theme, page: &mut Page<'_>) {
@@ -153,14 +151,7 @@ fn draw_ways(app: &App, theme: &Theme, page: &mut Page<'_>) {
             ..Titles::default()
         },
     );
-    let mut page = Page::new(
-        page.buffer(),
-        Rect {
-            x: inner.x + 1,
-            width: inner.width.saturating_sub(2),
-            ..inner
-        },
-    );
+    let mut page = Page::new(page.buffer(), padded(inner));
     if offered.is_empty() {
         let why = "this runbook has no way back for the options that were taken: stop, hold (H) and get help";
         page.pen().put(why, theme.warning);

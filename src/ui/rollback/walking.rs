@@ -13,7 +13,7 @@ use crate::app::keys::Action;
 use crate::run::rollback::RollbackStage;
 use crate::run::{RollbackState, Status};
 use crate::runbook::{Proof, Rollback, StepIndex};
-use crate::ui::page::{Page, bar, put_spans, span, window};
+use crate::ui::page::{Page, bar, halves, padded, put_spans, span, window};
 use crate::ui::panel::{Titles, panel};
 use crate::ui::pen::Pen;
 use crate::ui::proof;
@@ -21,7 +21,7 @@ use crate::ui::step::{elapsed, key, owner};
 use crate::ui::text::{filled, short_duration, stopwatch, wall};
 use crate::ui::theme::Theme;
 
-/// Below so many columns the two panels stand above each other.
+/// Below so many columns only the impact is shown: why it was decided stands in the log.
 const NARROW: u16 = 70;
 
 /// ```text
@@ -47,53 +47,31 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackState
         definition.verify.clone()
     };
     let height = (proofs.len().clamp(4, 6) + 2).min(page.left().saturating_sub(owed.len()) / 2);
-    if page.rest().width < NARROW {
-        let area = page.take(height);
-        draw_impact(
-            app,
-            theme,
-            &mut Page::new(page.buffer(), area),
-            definition,
-            stage,
-            &proofs,
-        );
+    let area = page.take(height);
+    let (left, right) = if area.width < NARROW {
+        (Rect::ZERO, area)
     } else {
-        let area = page.take(height);
-        let left = Rect {
-            width: area.width / 2,
-            ..area
-        };
-        let right = Rect {
-            x: left.right(),
-            width: area.width - left.width,
-            ..area
-        };
-        draw_cause(app, theme, &mut Page::new(page.buffer(), left), state);
-        draw_impact(
-            app,
-            theme,
-            &mut Page::new(page.buffer(), right),
-            definition,
-            stage,
-            &proofs,
-        );
-    }
+        halves(area)
+    };
+    draw_cause(app, theme, &mut page.part(left), state);
+    draw_impact(
+        app,
+        theme,
+        &mut page.part(right),
+        definition,
+        stage,
+        &proofs,
+    );
     let owed_rows = if owed.is_empty() {
         0
     } else {
         owed.len().min(8) + 2
     };
     let area = page.take(page.left().saturating_sub(owed_rows).max(3));
-    draw_steps(
-        app,
-        theme,
-        &mut Page::new(page.buffer(), area),
-        definition,
-        stage,
-    );
+    draw_steps(app, theme, &mut page.part(area), definition, stage);
     if !owed.is_empty() {
         let area = page.rest();
-        draw_owed(theme, &mut Page::new(page.buffer(), area), &owed);
+        draw_owed(theme, &mut page.part(area), &owed);
     }
 }
 
@@ -225,14 +203,7 @@ fn draw_cause(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackSta
             ..Titles::default()
         },
     );
-    let mut page = Page::new(
-        page.buffer(),
-        Rect {
-            x: inner.x + 1,
-            width: inner.width.saturating_sub(2),
-            ..inner
-        },
-    );
+    let mut page = Page::new(page.buffer(), padded(inner));
     if let Some(trigger) = trigger {
         let title = &app.run.runbook().triggers[trigger].title;
         page.pen()
@@ -269,20 +240,19 @@ fn draw_status_message(app: &App, theme: &Theme, pen: &mut Pen<'_>, state: &Roll
     };
 }
 
-fn draw_impact(
+/// What the panel of proofs is called, and how far they are.
+fn impact_title(
     app: &App,
     theme: &Theme,
-    page: &mut Page<'_>,
     definition: &Rollback,
     stage: RollbackStage,
-    proofs: &[Proof],
-) {
+) -> (&'static str, String, Style) {
     let held = app
         .live
         .verified_since
         .map(|since| app.now.monotonic.saturating_sub(since));
     let needed = short_duration(definition.hold);
-    let (title, figures, style) = match (stage, held) {
+    match (stage, held) {
         (RollbackStage::Steps { .. }, _) => {
             ("Impact now", format!("then good for {needed}"), theme.dim)
         }
@@ -300,7 +270,18 @@ fn draw_impact(
             format!("not all good yet, then {needed}"),
             theme.warning,
         ),
-    };
+    }
+}
+
+fn draw_impact(
+    app: &App,
+    theme: &Theme,
+    page: &mut Page<'_>,
+    definition: &Rollback,
+    stage: RollbackStage,
+    proofs: &[Proof],
+) {
+    let (title, figures, style) = impact_title(app, theme, definition, stage);
     let area = page.rest();
     let titles = Titles {
         left: title,
@@ -309,14 +290,7 @@ fn draw_impact(
         focused: false,
     };
     let inner = panel(theme, area, page.buffer(), titles);
-    let mut page = Page::new(
-        page.buffer(),
-        Rect {
-            x: inner.x + 1,
-            width: inner.width.saturating_sub(2),
-            ..inner
-        },
-    );
+    let mut page = Page::new(page.buffer(), padded(inner));
     if proofs.is_empty() {
         let words = "this rollback names no proof: `:` closes it by word when its steps are done";
         page.pen().put(words, theme.warning);

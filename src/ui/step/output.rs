@@ -14,7 +14,7 @@ use crate::app::keys::Action;
 use crate::app::output::{Colour, Line, Look, Output};
 use crate::journal::{Direction, Outcome};
 use crate::run::Attempt;
-use crate::ui::page::Page;
+use crate::ui::page::{Page, padded};
 use crate::ui::panel::{Titles, panel};
 use crate::ui::pen::Pen;
 use crate::ui::text::{age, stopwatch, visible, width};
@@ -50,11 +50,7 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, attempt: &Attempt) {
     } else {
         area
     };
-    let inner = Rect {
-        x: inner.x + 1,
-        width: inner.width.saturating_sub(2),
-        ..inner
-    };
+    let inner = padded(inner);
     let Some((last, lines)) = inner.height.checked_sub(1).map(|lines| {
         (
             Rect {
@@ -81,7 +77,7 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, attempt: &Attempt) {
                 output,
             );
         }
-        None => draw_forgotten(theme, &mut Page::new(page.buffer(), inner), attempt),
+        None => draw_forgotten(theme, &mut page.part(inner), attempt),
     }
 }
 

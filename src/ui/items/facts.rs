@@ -1,0 +1,224 @@
+//! What a step's line says besides its title: what kind of step it is, what its proof says, what came of it.
+
+use std::time::Duration;
+
+use ratatui::style::Style;
+
+use super::{LEVEL_CELLS, List};
+use crate::app::command::explain;
+use crate::check::Verdict;
+use crate::run::{Status, StepState};
+use crate::runbook::{Level, Proof, Step, StepIndex};
+use crate::ui::health::{blind, gravity};
+use crate::ui::text::{age, between, stopwatch};
+
+/// What a step's line says besides its title.
+pub(super) struct Facts {
+    /// The words.
+    pub text: String,
+    /// How they look.
+    pub style: Style,
+    /// Whether it may push the title aside.
+    pub is_long: bool,
+}
+
+impl Facts {
+    /// Words that must be seen whole.
+    pub fn short(text: impl Into<String>, style: Style) -> Self {
+        Self {
+            text: text.into(),
+            style,
+            is_long: false,
+        }
+    }
+
+    /// Words that may be cut.
+    pub fn long(text: impl Into<String>, style: Style) -> Self {
+        Self {
+            text: text.into(),
+            style,
+            is_long: true,
+        }
+    }
+}
+
+impl List<'_> {
+    /// What kind of step it is, or what its proof says at present.
+    pub(super) fn facts_of_open(
+        &self,
+        step: StepIndex,
+        definition: &Step,
+        quiet: Style,
+    ) -> Option<Facts> {
+        let state = self.app.run.state(step);
+        if let (true, Some(reason)) = (state.skipped, &state.reason) {
+            return Some(Facts::long(
+                format!("passed over: {reason}"),
+                self.theme.warning,
+            ));
+        }
+        if definition.condition.is_some() && state.applies.is_none() {
+            return Some(Facts::short("applies?", quiet));
+        }
+        if definition.is_group() {
+            let settled = definition
+                .children
+                .iter()
+                .filter(|&&child| self.app.run.is_settled(child))
+                .count();
+            return Some(Facts::short(
+                format!("{settled}/{}", definition.children.len()),
+                quiet,
+            ));
+        }
+        if let Some(command) = &definition.command {
+            let style = if command.level == Level::Ponr {
+                self.theme.warning
+            } else {
+                quiet
+            };
+            return Some(Facts::short(
+                format!("{:LEVEL_CELLS$}", level_word(command.level)),
+                style,
+            ));
+        }
+        if let Some(time) = definition.soak {
+            return Some(self.soak(step, time, quiet));
+        }
+        self.proof(step, quiet)
+    }
+
+    fn soak(&self, step: StepIndex, time: Duration, quiet: Style) -> Facts {
+        match self.app.live.soaks.get(&step) {
+            None => Facts::short(format!("soak {}", age(time)), quiet),
+            Some(soak) => {
+                let style = if soak.counted.is_some() {
+                    self.theme.accent
+                } else {
+                    self.theme.unknown
+                };
+                let restarts = if soak.restarts > 0 {
+                    format!(" ({}x)", soak.restarts)
+                } else {
+                    String::new()
+                };
+                Facts::long(
+                    format!(
+                        "soak {}/{}{restarts}",
+                        stopwatch(soak.clean),
+                        stopwatch(time)
+                    ),
+                    style,
+                )
+            }
+        }
+    }
+
+    /// The worst of what the step's checks and metrics say now; calm while all is well.
+    fn proof(&self, step: StepIndex, quiet: Style) -> Option<Facts> {
+        let proofs = self.app.live.proofs(step).into_iter();
+        let (verdict, proof) = proofs
+            .map(|proof| (self.app.live.verdict(proof, self.app.now), proof))
+            .max_by_key(|(verdict, _)| gravity(*verdict))?;
+        let style = if verdict == Verdict::Pass {
+            quiet
+        } else {
+            self.theme.verdict(verdict)
+        };
+        Some(match verdict {
+            Verdict::Unknown(reason) => Facts::long(blind(reason, self.age_of(proof)), style),
+            Verdict::Fail => Facts::short(format!("{} !", self.app.live.observed(proof)), style),
+            Verdict::Warn | Verdict::Pass => Facts::short(self.app.live.observed(proof), style),
+        })
+    }
+
+    fn age_of(&self, proof: Proof) -> Option<Duration> {
+        match proof {
+            Proof::Check(check) => self.app.live.check(check).age(self.app.now),
+            Proof::Metric(metric) => self.app.live.metric(metric).age(self.app.now),
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn facts_of_begun(
+        &self,
+        step: StepIndex,
+        definition: &Step,
+        status: Status,
+    ) -> Facts {
+        let state = self.app.run.state(step);
+        let reason = state.reason.as_deref().unwrap_or_default();
+        match status {
+            Status::Done => Facts::long(self.result(state, definition), self.theme.text),
+            Status::Waived => Facts::long(format!("waived: {reason}"), self.theme.dim),
+            Status::NotApplicable => {
+                Facts::long(format!("doesn't apply: {reason}"), self.theme.dim)
+            }
+            Status::Running => self.running(step, definition),
+            Status::Failed | Status::Unknown if definition.is_group() => {
+                Facts::short("see below", self.theme.status(status))
+            }
+            Status::Failed | Status::Unknown | Status::Todo => {
+                let by_proof = definition.command.is_none();
+                let proof = by_proof
+                    .then(|| self.proof(step, self.theme.text))
+                    .flatten();
+                proof.unwrap_or_else(|| Facts::long(self.why(state), self.theme.status(status)))
+            }
+        }
+    }
+
+    fn result(&self, state: &StepState, definition: &Step) -> String {
+        let unit = definition
+            .record
+            .as_ref()
+            .map(|record| record.unit.as_str())
+            .filter(|unit| !unit.is_empty());
+        match (&state.value, &state.evidence) {
+            (Some(value), _) => {
+                unit.map_or_else(|| format!("= {value}"), |unit| format!("= {value} {unit}"))
+            }
+            (None, Some(evidence)) => format!("= {}", evidence.observed),
+            (None, None) => String::new(),
+        }
+    }
+
+    fn running(&self, step: StepIndex, definition: &Step) -> Facts {
+        let started = self
+            .app
+            .run
+            .latest_attempt(step)
+            .map(|attempt| attempt.started);
+        let ran = started.map_or(Duration::ZERO, |at| between(at, self.app.now.wall));
+        let usual = definition
+            .command
+            .as_ref()
+            .and_then(|command| command.takes);
+        let of = usual
+            .map(|usual| format!(" of {}", stopwatch(usual)))
+            .unwrap_or_default();
+        Facts::short(format!("{}{of}", stopwatch(ran)), self.theme.accent)
+    }
+
+    fn why(&self, state: &StepState) -> String {
+        if let Some(evidence) = &state.evidence {
+            return evidence.observed.clone();
+        }
+        let attempt = state
+            .attempt
+            .and_then(|number| self.app.run.attempt(number));
+        attempt
+            .and_then(|attempt| attempt.outcome.as_ref())
+            .map(explain)
+            .unwrap_or_default()
+    }
+}
+
+fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::Safe => "safe",
+        Level::Changes => "changes",
+        Level::Destructive => "destruct",
+        Level::Ponr => "PONR",
+    }
+}

@@ -1,0 +1,242 @@
+//! The main job, end to end, with the real binary in a real terminal.
+
+mod terminal;
+
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::Signal;
+use terminal::Terminal;
+
+const WIDE: (u16, u16) = (120, 40);
+
+const RUNBOOK: &str = r#"
+format = 1
+title = "Small launch"
+target = "prod-small"
+[roles]
+ops = "Operations"
+[[phase]]
+title = "Before"
+stage = "pre-launch"
+[[phase.section]]
+title = "Ready"
+steps = [
+  "First thing is so", "Second thing is so", "Third thing is so", "Fourth thing is so",
+  "Fifth thing is so", "Sixth thing is so", "Seventh thing is so", "Eighth thing is so",
+]
+[[phase]]
+title = "T-0"
+stage = "launch"
+[[phase.section]]
+title = "Deploy"
+order = "do-confirm"
+steps = [
+  { title = "Count to fifty thousand", run = "seq 50000", level = "safe" },
+  { title = "Takes its time", run = "sleep 1000 & echo $! > child.pid; echo started; wait", level = "changes" },
+]
+"#;
+
+fn runbook(dir: &Path) -> String {
+    let path = dir.join("small.toml");
+    std::fs::write(&path, RUNBOOK).expect("the runbook is written");
+    path.to_string_lossy().into_owned()
+}
+
+/// What `tminus status --json` says of the newest run.
+fn status(state: &Path) -> serde_json::Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_tminus"))
+        .args(["status", "--json"])
+        .env("TMINUS_STATE_DIR", state)
+        .output()
+        .expect("status runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    serde_json::from_str(&text).unwrap_or_else(|error| {
+        panic!("status isn't JSON ({error}): {text}{}", String::from_utf8_lossy(&output.stderr))
+    })
+}
+
+fn text(value: &str) -> serde_json::Value {
+    serde_json::Value::String(value.to_owned())
+}
+
+#[tokio::test]
+async fn the_demo_goes_from_start_to_a_verified_rollback() {
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    let mut screen = Terminal::start(&["demo"], WIDE, dir.path());
+    screen.wait_for("= 200").await;
+    screen.send(" ").await;
+    screen.wait_for("MUST 1/2").await;
+    screen.send(" ").await;
+    screen.wait_for("took (s)").await;
+    screen.send("95\r").await;
+    screen.wait_for("1 PRE 3/3").await;
+    screen.send("P").await;
+    screen.wait_for("0 of 2 answered").await;
+    screen.send("+").await;
+    screen.wait_for("1 of 2 answered").await;
+    screen.send("+").await;
+    screen.wait_for("GO from everyone").await;
+    screen.send("\x1b").await;
+    screen.wait_for("Roll out v2.41.0").await;
+    confirm(&mut screen, "y").await;
+    screen.wait_for("instance 4 of 4").await;
+    screen.wait_for("exit 0").await;
+    // Leaving the step's screen shows the board again, the cursor on what is next.
+    screen.send("\x1b").await;
+    screen.wait_for("Sections").await;
+    screen.send("x").await;
+    screen.wait_for("[x] 2.1.2").await;
+    screen.send("\x1b").await;
+    screen.wait_for("2 T-0 2/3").await;
+    screen.wait_for("Sections").await;
+    confirm(&mut screen, "y").await;
+    screen.wait_for("2 T-0 3/3").await;
+    // The new version goes bad by itself half a minute after the deploy.
+    screen.wait_for("TRIGGER More than 2 %").await;
+    screen.send("B").await;
+    screen.wait_for("Decide: go back?").await;
+    press_when_awake(&mut screen, "1", "Type the target").await;
+    press_when_awake(&mut screen, "demo\r", "STEPS 0/3").await;
+    for step in 1..=3 {
+        screen.wait_for(&format!(">[ ] R1.{step}")).await;
+        screen.send("x").await;
+        if step < 3 {
+            press_when_awake(&mut screen, "y", &format!("R1.{step}")).await;
+        }
+        screen.wait_for(&format!("[x] R1.{step}")).await;
+        screen.send("4").await;
+    }
+    screen.wait_for("VERIFIED").await;
+    assert_eq!(status(dir.path())["state"], text("rolled-back"));
+    screen.send("q").await;
+    assert_eq!(screen.finish().await, Some(0));
+    assert!(!screen.is_taken_over(), "the terminal is given back");
+}
+
+/// Presses `x` and answers its dialog.
+async fn confirm(screen: &mut Terminal, answer: &str) {
+    screen.send("x").await;
+    screen.wait_for("any other key nothing runs").await;
+    press_when_awake(screen, answer, "Output").await;
+}
+
+/// A dialog swallows keys for its first 300 ms, so a person's answer is tried until it shows.
+async fn press_when_awake(screen: &mut Terminal, keys: &str, shows: &str) {
+    screen.take_in_for(std::time::Duration::from_millis(400)).await;
+    screen.send(keys).await;
+    screen.wait_for(shows).await;
+}
+
+#[tokio::test]
+async fn what_the_screen_showed_survives_kill_9() {
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    let file = runbook(dir.path());
+    let mut screen = Terminal::start(&["run", &file], WIDE, dir.path());
+    screen.wait_for("First thing").await;
+    for shown in 1..=8 {
+        screen.send(" ").await;
+        screen.wait_for(&format!("1 PRE {shown}/8")).await;
+        screen.signal(Signal::KILL);
+        screen.finish().await;
+        let before = status(dir.path());
+        assert_eq!(before["done"], serde_json::json!(shown));
+        screen = Terminal::start(&["resume"], WIDE, dir.path());
+        screen.wait_for(&format!("1 PRE {shown}/8")).await;
+    }
+}
+
+#[tokio::test]
+async fn every_way_out_gives_the_terminal_back() {
+    for way in ["q", "TERM", "HUP", "INT", "panic"] {
+        let dir = tempfile::tempdir().expect("a scratch directory");
+        let file = runbook(dir.path());
+        let environment: &[(&str, &str)] = if way == "panic" { &[("TMINUS_TEST_PANIC", "1")] } else { &[] };
+        let mut screen = Terminal::start_with(&["run", &file], WIDE, dir.path(), environment);
+        if way != "panic" {
+            screen.wait_for("First thing").await;
+            assert!(screen.is_taken_over());
+        }
+        match way {
+            "q" => screen.send("q").await,
+            "TERM" => screen.signal(Signal::TERM),
+            "HUP" => screen.signal(Signal::HUP),
+            "INT" => screen.signal(Signal::INT),
+            _ => {}
+        }
+        screen.finish().await;
+        assert!(!screen.is_taken_over(), "{way} leaves the terminal as it was");
+        if way == "panic" {
+            assert!(screen.screen().contains("What was recorded is safe"), "{}", screen.screen());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_closed_terminal_ends_the_program_and_what_it_runs() {
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    let file = runbook(dir.path());
+    let mut screen = Terminal::start(&["run", &file], WIDE, dir.path());
+    screen.wait_for("First thing").await;
+    screen.send("Gx").await;
+    screen.wait_for("any other key nothing runs").await;
+    press_when_awake(&mut screen, "y", "started").await;
+    let child = std::fs::read_to_string(dir.path().join("child.pid")).expect("the command wrote its child's id");
+    let mut program = screen.hang_up();
+    let ended = tokio::time::timeout(terminal::PATIENCE, program.wait()).await;
+    ended.expect("the program ends").expect("its end can be awaited");
+    let left = Path::new("/proc").join(child.trim());
+    assert!(!left.exists(), "the command's own child is gone too");
+    let status = status(dir.path());
+    assert_eq!(status["steps"]["t-0/deploy/takes-its-time"]["status"], text("unknown"));
+}
+
+#[tokio::test]
+async fn a_flood_of_output_is_taken_in_and_keys_still_work() {
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    let file = runbook(dir.path());
+    let mut screen = Terminal::start(&["run", &file], WIDE, dir.path());
+    screen.wait_for("First thing").await;
+    screen.send("2x").await;
+    screen.wait_for("50000").await;
+    screen.wait_for("exit 0").await;
+    screen.send("\x1b").await;
+    screen.wait_for("Second thing").await;
+    screen.send("?").await;
+    screen.wait_for("Keys").await;
+    screen.send("q").await;
+    screen.send("q").await;
+    assert_eq!(screen.finish().await, Some(0));
+}
+
+#[tokio::test]
+async fn any_size_is_survived() {
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    let file = runbook(dir.path());
+    let mut screen = Terminal::start(&["run", &file], (1, 1), dir.path());
+    for size in [(20, 5), (1, 1), (200, 60), (2, 50), (300, 2), (80, 24)] {
+        screen.resize(size.0, size.1);
+        screen.take_in_for(std::time::Duration::from_millis(50)).await;
+    }
+    screen.wait_for("First thing").await;
+    screen.send(" ").await;
+    screen.wait_for("1 PRE 1/8").await;
+    screen.send("q").await;
+    assert_eq!(screen.finish().await, Some(0));
+}
+
+#[tokio::test]
+async fn no_color_means_no_colour() {
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    let file = runbook(dir.path());
+    let mut screen = Terminal::start_with(&["run", &file], WIDE, dir.path(), &[("NO_COLOR", "1")]);
+    screen.wait_for("First thing").await;
+    screen.send("q").await;
+    screen.finish().await;
+    let received = String::from_utf8_lossy(&screen.received).into_owned();
+    let coloured = received.split("\x1b[").skip(1).filter_map(|rest| rest.split_once('m')).any(|(code, _)| {
+        let mut numbers = code.split([';', ':']);
+        numbers.any(|number| matches!(number.parse::<u8>(), Ok(30..=38 | 40..=48 | 90..=97 | 100..=107)))
+    });
+    assert!(!coloured, "no colour code is sent: {received:?}");
+}
