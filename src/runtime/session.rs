@@ -252,6 +252,13 @@ impl Turn {
     }
 
     async fn run(&mut self) -> Result<Left, SessionError> {
+        // A terminal that can't be drawn on any more is gone: what runs is stopped and recorded all the same.
+        let left = self.turn_until_left().await.unwrap_or(Left::Signalled);
+        self.leave(left).await;
+        Ok(left)
+    }
+
+    async fn turn_until_left(&mut self) -> Result<Left, SessionError> {
         if let Ok((columns, rows)) = crossterm::terminal::size() {
             let now = self.now();
             let effects = self.app.update(now, Msg::Resize(columns, rows));
@@ -268,7 +275,6 @@ impl Turn {
             self.draw_if_due()?;
             let woken = self.wait().await;
             if let Some(left) = self.take_in(woken)? {
-                self.leave(left).await;
                 return Ok(left);
             }
         }
