@@ -64,9 +64,10 @@ fn text(value: &str) -> serde_json::Value {
 async fn the_demo_goes_from_start_to_a_verified_rollback() {
     let dir = tempfile::tempdir().expect("a scratch directory");
     let mut screen = Terminal::start(&["demo"], WIDE, dir.path());
-    screen.wait_for("= 200").await;
-    screen.send(" ").await;
+    screen.wait_for("verified").await;
     screen.wait_for("MUST 1/2").await;
+    screen.send(" ").await;
+    screen.wait_for("1 PRE 2/3").await;
     screen.send(" ").await;
     screen.wait_for("took (s)").await;
     screen.send("95\r").await;
@@ -201,7 +202,7 @@ async fn a_flood_of_output_is_taken_in_and_keys_still_work() {
     screen.wait_for("exit 0 after").await;
     screen.wait_for("50000 lines").await;
     screen.send("\x1b").await;
-    screen.wait_for("Second thing").await;
+    screen.wait_for("Sections").await;
     screen.send("?").await;
     screen.wait_for("Keys").await;
     screen.send("q").await;
