@@ -20,7 +20,7 @@ pub mod recording;
 pub mod search;
 pub mod view;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,7 +197,7 @@ pub struct App {
     /// What commands print.
     pub outputs: Outputs,
     /// Process ids of running attempts, for display.
-    pub pids: std::collections::BTreeMap<u64, u32>,
+    pub pids: BTreeMap<u64, u32>,
     /// How the program was started.
     pub options: Options,
     /// The bindings in force.
@@ -206,19 +206,36 @@ pub struct App {
     pub saving: Saving,
     /// The time of the latest message; screens are drawn for this moment.
     pub now: Now,
-    /// Operator acts that are on their way to the disk. Keys wait for them, so that two fast keys can't both act on
-    /// a state that the first is about to change.
-    awaiting: usize,
-    /// What came while an act was on its way.
-    deferred: VecDeque<Msg>,
-    /// Automatic events on their way, by a name that makes each unique.
+    /// What is on its way to the disk, oldest first; it is answered in this order.
+    in_flight: VecDeque<Request>,
+    /// The names of those in flight that the program found out: a thousand checks look them up with every message.
     requested: BTreeSet<String>,
+    /// What came while an operator's act was on its way.
+    deferred: VecDeque<Msg>,
+    /// Automatic events are held back until then (monotonic), after the disk refused something: asked for again at
+    /// once, they would be refused again at once, without end.
+    quiet_until: Duration,
+    /// Ends of attempts that aren't recorded yet. They are told once, so they are kept until the disk takes them.
+    ends: BTreeMap<u64, Event>,
     /// The highest attempt number given out, recorded or not.
     issued_attempts: u64,
     /// When running attempts that were asked to stop are killed (monotonic).
     kill_at: Vec<(u64, Duration)>,
     dirty: bool,
 }
+
+/// Something on its way to the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Request {
+    /// An operator's act. Keys wait for it, so that two fast keys can't both act on a state that the first is about to
+    /// change.
+    Act,
+    /// What the program found out, by a name that makes it unique.
+    Found(String),
+}
+
+/// How long automatic events are held back after the disk refused something.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// The most messages that wait for a slow disk; further ones are dropped, with a notice.
 const MAXIMUM_DEFERRED: usize = 1_000;
@@ -235,14 +252,16 @@ impl App {
                 ..View::default()
             },
             outputs: Outputs::default(),
-            pids: std::collections::BTreeMap::new(),
+            pids: BTreeMap::new(),
             options,
             bindings: Bindings::default(),
             saving: Saving::Saved,
             now,
-            awaiting: 0,
-            deferred: VecDeque::new(),
+            in_flight: VecDeque::new(),
             requested: BTreeSet::new(),
+            deferred: VecDeque::new(),
+            quiet_until: Duration::ZERO,
+            ends: BTreeMap::new(),
             issued_attempts: run.next_attempt() - 1,
             kill_at: Vec::new(),
             dirty: true,
@@ -267,7 +286,7 @@ impl App {
         self.now = now;
         let mut effects = self.handle(msg);
         effects.extend(self.tend());
-        while self.awaiting == 0 {
+        while !self.is_awaiting() {
             let Some(msg) = self.deferred.pop_front() else {
                 break;
             };
@@ -283,7 +302,12 @@ impl App {
     }
 
     fn handle(&mut self, msg: Msg) -> Vec<Effect> {
-        if self.awaiting > 0 && matches!(msg, Msg::Key(_) | Msg::Paste(_) | Msg::Click(_) | Msg::Wheel(_)) {
+        if self.is_awaiting()
+            && matches!(
+                msg,
+                Msg::Key(_) | Msg::Paste(_) | Msg::Click(_) | Msg::Wheel(_)
+            )
+        {
             self.defer(msg);
             return Vec::new();
         }
@@ -320,7 +344,10 @@ impl App {
                 attempt,
                 outcome,
                 took,
-            } => self.on_ended(attempt, outcome, took),
+            } => {
+                self.on_ended(attempt, outcome, took);
+                Vec::new()
+            }
             Msg::Tick => Vec::new(),
             Msg::Slept => {
                 self.dirty = true;
@@ -421,7 +448,7 @@ impl App {
             let message = message.clone();
             return self.refuse(&message);
         }
-        self.awaiting += 1;
+        self.in_flight.push_back(Request::Act);
         vec![Effect::Record {
             by: self.options.operator.clone(),
             event,
@@ -430,16 +457,34 @@ impl App {
 
     /// Asks for something the program found out to be recorded, once per name until it is.
     fn record_auto(&mut self, name: String, event: Event) -> Option<Effect> {
-        if self.options.read_only
-            || matches!(self.saving, Saving::Lost(_))
-            || !self.requested.insert(name)
-        {
+        let silent = self.options.read_only || matches!(self.saving, Saving::Lost(_));
+        if silent || self.now.monotonic < self.quiet_until || self.is_requested(&name) {
             return None;
         }
+        self.requested.insert(name.clone());
+        self.in_flight.push_back(Request::Found(name));
         Some(Effect::Record {
             by: AUTO.to_owned(),
             event,
         })
+    }
+
+    /// Whether an operator's act is on its way to the disk.
+    fn is_awaiting(&self) -> bool {
+        self.in_flight.contains(&Request::Act)
+    }
+
+    fn is_requested(&self, name: &str) -> bool {
+        self.requested.contains(name)
+    }
+
+    /// The disk answered: takes out what the answer is for. Nothing is, when it is somebody else's run.
+    fn answered(&mut self) -> Option<Request> {
+        let request = self.in_flight.pop_front();
+        if let Some(Request::Found(name)) = &request {
+            self.requested.remove(name);
+        }
+        request
     }
 
     fn refuse(&mut self, why: &str) -> Vec<Effect> {

@@ -85,6 +85,8 @@ enum Act {
     Click { click: String },
     /// Time passes.
     Wait { wait: String },
+    /// Time passes in one piece, as for a program that got no turn.
+    Leap { leap: String },
     /// From now on a check says this.
     Check { check: String, verdict: String },
     /// From now on a metric reads this.
@@ -281,6 +283,7 @@ impl Telling {
                 self.world.send(Msg::Click(row));
             }
             Act::Wait { wait } => self.world.wait(duration(wait)?),
+            Act::Leap { leap } => self.world.leap(duration(leap)?),
             Act::Check { check, verdict } => self.arrange_check(check, verdict)?,
             Act::Metric { metric, value } => self.arrange_metric(metric, Ok(*value))?,
             Act::Blind { metric, blind } => self.arrange_metric(metric, Err(*blind))?,

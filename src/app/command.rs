@@ -367,6 +367,9 @@ impl App {
         {
             return self.refuse("it has ended already");
         }
+        if self.kill_at.iter().any(|(asked, _)| *asked == attempt) {
+            return self.refuse("it was asked to stop already: KILL follows");
+        }
         self.record(Event::AttemptInterrupted { attempt })
     }
 
@@ -415,16 +418,16 @@ impl App {
         }
     }
 
-    pub(super) fn on_ended(
-        &mut self,
-        attempt: u64,
-        outcome: Outcome,
-        took: Duration,
-    ) -> Vec<Effect> {
-        let interrupted = self
+    pub(super) fn on_ended(&mut self, attempt: u64, outcome: Outcome, took: Duration) {
+        // The first end counts: leaving tells every running attempt's end once more.
+        let Some(running) = self
             .run
             .attempt(attempt)
-            .is_some_and(|attempt| attempt.interrupted);
+            .filter(|attempt| attempt.is_running())
+        else {
+            return;
+        };
+        let interrupted = running.interrupted;
         let outcome = match outcome {
             Outcome::Exited { code } if interrupted && code != 0 => Outcome::Stopped,
             Outcome::Signalled { .. } if interrupted => Outcome::Stopped,
@@ -440,14 +443,24 @@ impl App {
             last.into_iter().find(|text| !text.trim().is_empty())
         });
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let event = Event::AttemptEnded {
+        self.ends.entry(attempt).or_insert(Event::AttemptEnded {
             attempt,
             outcome,
             took_ms,
             last_line,
-        };
-        self.record_auto(format!("end {attempt}"), event)
-            .into_iter()
+        });
+    }
+
+    /// Asks for every end to be recorded until it is.
+    pub(super) fn tend_ends(&mut self) -> Vec<Effect> {
+        let run = &self.run;
+        self.ends.retain(|attempt, _| {
+            run.attempt(*attempt)
+                .is_some_and(|attempt| attempt.is_running())
+        });
+        let ends = self.ends.clone();
+        ends.into_iter()
+            .filter_map(|(attempt, end)| self.record_auto(format!("end {attempt}"), end))
             .collect()
     }
 
@@ -458,19 +471,20 @@ impl App {
             .running_attempts()
             .map(|attempt| attempt.number)
             .collect();
-        let why = "the program that watched it ended first".to_owned();
-        lost.into_iter()
-            .filter_map(|attempt| {
-                let outcome = Outcome::Unknown { why: why.clone() };
-                let event = Event::AttemptEnded {
-                    attempt,
-                    outcome,
-                    took_ms: 0,
-                    last_line: None,
-                };
-                self.record_auto(format!("end {attempt}"), event)
-            })
-            .collect()
+        let why = "the program that watched it ended first";
+        for attempt in lost {
+            let outcome = Outcome::Unknown {
+                why: why.to_owned(),
+            };
+            let end = Event::AttemptEnded {
+                attempt,
+                outcome,
+                took_ms: 0,
+                last_line: None,
+            };
+            self.ends.insert(attempt, end);
+        }
+        self.tend_ends()
     }
 
     /// Starts the `safe` command of a step marked `auto` when its turn comes; never once the way leads back.

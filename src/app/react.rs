@@ -17,11 +17,7 @@ impl App {
     pub(super) fn on_recorded(&mut self, entry: Entry) -> Vec<Effect> {
         self.dirty = true;
         self.saving = Saving::Saved;
-        if entry.by == AUTO {
-            self.requested.remove(&request_name(&entry.event));
-        } else {
-            self.awaiting = self.awaiting.saturating_sub(1);
-        }
+        self.answered();
         let entry = std::sync::Arc::new(entry);
         let next_before = self.next_row();
         let cursor_on_next = next_before.is_some_and(|row| row == self.view.cursor);
@@ -190,15 +186,22 @@ impl App {
     }
 
     pub(super) fn on_record_failed(&mut self, message: String, fatal: bool) -> Vec<Effect> {
-        self.awaiting = 0;
-        self.requested.clear();
+        let request = self.answered();
+        self.quiet_until = self.now.monotonic + super::QUIET;
         self.say(Tone::Alarm, format!("NOT SAVED: {message}"));
+        let is_retry = matches!(self.saving, Saving::Failed(_))
+            && matches!(request, Some(super::Request::Found(_)));
         self.saving = if fatal {
             Saving::Lost(message)
         } else {
             Saving::Failed(message)
         };
-        vec![Effect::Bell]
+        // The bell is for news, not for every further try of the program's own.
+        if is_retry {
+            Vec::new()
+        } else {
+            vec![Effect::Bell]
+        }
     }
 
     pub(super) fn on_checked(&mut self, check: usize, judgement: Judgement) -> Vec<Effect> {
@@ -279,6 +282,7 @@ impl App {
         let mut effects = self.live.due(self.now);
         effects.extend(self.tend_countdown());
         effects.extend(self.tend_stopping());
+        effects.extend(self.tend_ends());
         if self.options.read_only || self.run.ended.is_some() {
             return effects;
         }
@@ -344,7 +348,7 @@ impl App {
             .into_iter()
             .filter_map(|at| {
                 let metric = runbook.metrics[at].id.clone();
-                if self.requested.contains(&format!("baseline {metric}")) {
+                if self.is_requested(&format!("baseline {metric}")) {
                     return None;
                 }
                 let baseline = self.live.capture_baseline(at, self.now)?;
@@ -678,25 +682,6 @@ impl App {
 
 /// How long a trigger stays quiet after it was answered, unless the runbook says otherwise.
 pub const DEFAULT_SETTLE: Duration = Duration::from_secs(5 * 60);
-
-/// The name under which an automatic event was asked for; see [`App::record_auto`].
-fn request_name(event: &Event) -> String {
-    match event {
-        Event::StepDone { step, .. } => format!("verify {step}"),
-        Event::StepContradicted { step, .. } => format!("contradict {step}"),
-        Event::HoldStarted { .. } => "hold".to_owned(),
-        Event::BaselineCaptured { metric, .. } => format!("baseline {metric}"),
-        Event::VerdictChanged { source, .. } => format!("flip {source}"),
-        Event::TriggerFired { trigger, .. } => format!("fire {trigger}"),
-        Event::DecisionOverdue { trigger } => format!("overdue {trigger}"),
-        Event::RollbackVerified { .. } => "rollback verified".to_owned(),
-        Event::AttemptEnded { attempt, .. } => format!("end {attempt}"),
-        Event::AttemptStarted {
-            step: Some(step), ..
-        } => format!("auto {step}"),
-        _ => String::new(),
-    }
-}
 
 fn closing_words(ending: Ending) -> &'static str {
     match ending {

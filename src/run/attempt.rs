@@ -50,7 +50,9 @@ impl Run {
 
     /// The number the next attempt gets.
     pub fn next_attempt(&self) -> u64 {
-        self.attempts.last().map_or(1, |attempt| attempt.number + 1)
+        self.attempts
+            .last()
+            .map_or(1, |attempt| attempt.number.saturating_add(1))
     }
 
     /// Attempts without a recorded end.

@@ -45,20 +45,26 @@ impl From<&Msg> for Cause {
 #[derive(Debug, Default)]
 pub struct Law {
     spawned: BTreeSet<u64>,
+    /// Attempts that got TERM and no KILL yet.
     terminated: BTreeMap<u64, Duration>,
-    killed: BTreeSet<u64>,
 }
 
 impl Law {
     /// Judges what a message led to; an error names the breach.
+    ///
+    /// `acts` says whether the session may act at all: a read-only one sees what others recorded and follows nothing up.
     pub fn judge(
         &mut self,
         now: Duration,
+        acts: bool,
         cause: &Cause,
         effects: &[Effect],
     ) -> Result<(), String> {
         for effect in effects {
             match effect {
+                Effect::Record { .. } | Effect::Spawn(_) | Effect::Signal { .. } if !acts => {
+                    return Err(format!("a read-only session asked for {effect:?}"));
+                }
                 Effect::Spawn(spawn) => self.judge_spawn(cause, spawn)?,
                 Effect::Signal {
                     attempt,
@@ -71,7 +77,12 @@ impl Law {
                 _ => {}
             }
         }
-        Ok(())
+        match cause {
+            Cause::Started { attempt, .. } if acts && !self.spawned.contains(attempt) => {
+                Err(format!("attempt {attempt} was recorded and not started"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn judge_spawn(&mut self, cause: &Cause, spawn: &Spawn) -> Result<(), String> {
@@ -96,21 +107,18 @@ impl Law {
             return Err(format!("attempt {attempt} got TERM because of {cause:?}"));
         }
         if self.terminated.insert(attempt, now).is_some() {
-            return Err(format!("attempt {attempt} got TERM twice"));
+            return Err(format!("attempt {attempt} got TERM twice before its KILL"));
         }
         Ok(())
     }
 
-    /// A KILL needs no record of its own: it is the announced end of the recorded interruption.
+    /// A KILL needs no record of its own: it is the announced end of the recorded interruption, and comes once for it.
     fn judge_kill(&mut self, now: Duration, attempt: u64) -> Result<(), String> {
-        let asked = self.terminated.get(&attempt);
-        if asked.is_none_or(|asked| now < *asked + GRACE) {
+        let asked = self.terminated.remove(&attempt);
+        if asked.is_none_or(|asked| now < asked + GRACE) {
             return Err(format!(
                 "attempt {attempt} got KILL at {now:?}, TERM was at {asked:?}"
             ));
-        }
-        if !self.killed.insert(attempt) {
-            return Err(format!("attempt {attempt} got KILL twice"));
         }
         Ok(())
     }
