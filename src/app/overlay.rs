@@ -184,9 +184,9 @@ impl App {
                     reason: Some(reason),
                 })
             }
-            Purpose::Signature(step) => self.record_done(
+            Purpose::Signature(step, value) => self.record_done(
                 *step,
-                None,
+                value.clone(),
                 Some(reason),
                 crate::journal::Basis::Attested,
                 None,

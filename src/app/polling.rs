@@ -136,7 +136,11 @@ impl App {
             };
             blockers.push(format!("MUST {} is open{more}", first.number));
         }
-        for step in self.run.forward_steps().filter(|&step| self.needs_proof(step, at)) {
+        for step in self
+            .run
+            .forward_steps()
+            .filter(|&step| self.needs_proof(step, at))
+        {
             for proof in self.live.proofs(step) {
                 let verdict = self.live.verdict(proof, self.now);
                 if matches!(verdict, Verdict::Fail | Verdict::Unknown(_)) {
@@ -151,7 +155,10 @@ impl App {
     /// Whether a step before this gate rests, or would rest, on its live proofs.
     fn needs_proof(&self, step: StepIndex, gate: SectionIndex) -> bool {
         let definition = self.run.runbook().step(step);
-        let before = self.run.section_of(step).is_some_and(|section| section <= gate);
+        let before = self
+            .run
+            .section_of(step)
+            .is_some_and(|section| section <= gate);
         let settled_otherwise =
             self.run.is_settled(step) && self.run.basis(step) != Some(Basis::Verified);
         before && !definition.optional && !settled_otherwise

@@ -163,21 +163,23 @@ impl App {
             self.prompt(Purpose::Value(step), &title, hint, &prefill);
             return Vec::new();
         }
-        if let Some(role) = &definition.sign {
-            let who = self.run.operator_of(role).unwrap_or_default().to_owned();
-            let title = format!("{}: signed by ({role})", definition.title);
-            self.prompt(
-                Purpose::Signature(step),
-                &title,
-                "the name of who signs".to_owned(),
-                &who,
-            );
+        if definition.sign.is_some() {
+            self.ask_signature(step, None);
             return Vec::new();
         }
         if !self.live.proofs(step).is_empty() {
             return self.record_proved_step(step);
         }
         self.finish_recording(step, None)
+    }
+
+    fn ask_signature(&mut self, step: StepIndex, value: Option<String>) {
+        let definition = self.run.runbook().step(step);
+        let role = definition.sign.clone().unwrap_or_default();
+        let title = format!("{}: signed by ({role})", definition.title);
+        let who = self.run.operator_of(&role).unwrap_or_default().to_owned();
+        let hint = "the name of who signs".to_owned();
+        self.prompt(Purpose::Signature(step, value), &title, hint, &who);
     }
 
     /// A step with a command is done by its exit code; a person may only speak for one whose outcome was lost.
@@ -277,6 +279,10 @@ impl App {
             }
         }
         let value = with_unit(typed.trim(), &record.unit);
+        if definition.sign.is_some() {
+            self.ask_signature(step, Some(value));
+            return Ok(Vec::new());
+        }
         if definition.second {
             let title = format!("{}: a second person's initials", definition.title);
             self.prompt(

@@ -177,8 +177,8 @@ pub struct Prompt {
 pub enum Purpose {
     /// The value of a step.
     Value(StepIndex),
-    /// Who signs a step.
-    Signature(StepIndex),
+    /// Who signs a step, after its value.
+    Signature(StepIndex, Option<String>),
     /// The initials of the second person for a step that needs one, after its value.
     SecondPerson(StepIndex, Option<String>),
     /// Why a step is waived.

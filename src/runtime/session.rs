@@ -78,10 +78,14 @@ pub struct Session {
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The terminal can't be used.
-    #[error("failed to use the terminal; run tminus in an interactive one, or use its commands with --json")]
+    #[error(
+        "failed to use the terminal; run tminus in an interactive one, or use its commands with --json"
+    )]
     Terminal(#[source] io::Error),
     /// The machinery for tasks and signals can't be started.
-    #[error("failed to start the program's tasks; free some memory or file descriptors, then try again")]
+    #[error(
+        "failed to start the program's tasks; free some memory or file descriptors, then try again"
+    )]
     Start(#[source] io::Error),
 }
 
@@ -130,7 +134,9 @@ pub fn pick(mut picker: Picker, theme: &Theme) -> Result<PickerOutcome, SessionE
                 event = input.next() => event,
                 _ = signals.next() => None,
             };
-            let Some(Ok(event)) = event else { return Ok(PickerOutcome::Quit) };
+            let Some(Ok(event)) = event else {
+                return Ok(PickerOutcome::Quit);
+            };
             if let Some(Msg::Key(key)) = term::message(event, |_, _| None)
                 && let Some(outcome) = picker.update(key)
             {
@@ -168,7 +174,11 @@ struct Signals {
 impl Signals {
     fn listen() -> io::Result<Self> {
         Ok(Self {
-            ends: [signal(SignalKind::terminate())?, signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?],
+            ends: [
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+                signal(SignalKind::interrupt())?,
+            ],
             continued: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
             _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
@@ -211,16 +221,29 @@ struct Turn {
 impl Turn {
     fn start(session: Session) -> Result<Self, SessionError> {
         let started = Instant::now();
-        let now = Now { wall: Timestamp::now(), monotonic: Duration::ZERO };
+        let now = Now {
+            wall: Timestamp::now(),
+            monotonic: Duration::ZERO,
+        };
         let (answer, answers) = unbounded_channel();
         let (happen, happenings) = unbounded_channel();
         if let Some(follower) = session.follower {
             follow(follower, answer.clone());
         }
-        let out_dir = session.journal.as_ref().map_or_else(std::env::temp_dir, |journal| journal.dir().join("out"));
-        let watcher = Watcher::new(&session.runbook, &session.folder, session.environment.clone(), answer.clone());
+        let out_dir = session
+            .journal
+            .as_ref()
+            .map_or_else(std::env::temp_dir, |journal| journal.dir().join("out"));
+        let watcher = Watcher::new(
+            &session.runbook,
+            &session.folder,
+            session.environment.clone(),
+            answer.clone(),
+        );
         let processes = Processes::new(session.folder, out_dir, session.environment, happen);
-        let recorder = session.journal.map(|journal| Recorder::start(journal, answer));
+        let recorder = session
+            .journal
+            .map(|journal| Recorder::start(journal, answer));
         let mut app = App::new(session.runbook, session.entries, session.options, now);
         app.bindings = session.bindings;
         for notice in session.notices {
@@ -252,6 +275,13 @@ impl Turn {
     }
 
     async fn run(&mut self) -> Result<Left, SessionError> {
+        // A terminal that can't be drawn on any more is gone: what runs is stopped and recorded all the same.
+        let left = self.turn_until_left().await.unwrap_or(Left::Signalled);
+        self.leave(left).await;
+        Ok(left)
+    }
+
+    async fn turn_until_left(&mut self) -> Result<Left, SessionError> {
         if let Ok((columns, rows)) = crossterm::terminal::size() {
             let now = self.now();
             let effects = self.app.update(now, Msg::Resize(columns, rows));
@@ -268,7 +298,6 @@ impl Turn {
             self.draw_if_due()?;
             let woken = self.wait().await;
             if let Some(left) = self.take_in(woken)? {
-                self.leave(left).await;
                 return Ok(left);
             }
         }
@@ -306,7 +335,8 @@ impl Turn {
     }
 
     fn next_frame(&self) -> Instant {
-        self.last_frame.map_or_else(Instant::now, |last| last + CALM_FRAME)
+        self.last_frame
+            .map_or_else(Instant::now, |last| last + CALM_FRAME)
     }
 
     /// Takes in what woke the loop, and everything else that is queued by now.
@@ -357,14 +387,22 @@ impl Turn {
                 self.printing.insert(attempt);
             }
             Happening::Spawned { attempt, pid } => self.update(Msg::Spawned { attempt, pid }),
-            Happening::Ended { attempt, outcome, took } => {
+            Happening::Ended {
+                attempt,
+                outcome,
+                took,
+            } => {
                 // What it printed last belongs before its end.
                 self.printing.remove(&attempt);
                 self.ended.insert(attempt);
                 if let Some(msg) = self.processes.drain(attempt) {
                     self.update(msg);
                 }
-                self.update(Msg::Ended { attempt, outcome, took });
+                self.update(Msg::Ended {
+                    attempt,
+                    outcome,
+                    took,
+                });
             }
         }
     }
@@ -374,9 +412,15 @@ impl Turn {
         while let Ok(happening) = self.happenings.try_recv() {
             let happening = match happening {
                 // What was stopped by leaving did so for no fault of its own, and half done.
-                Happening::Ended { attempt, outcome: Outcome::Signalled { .. }, took } => {
-                    Happening::Ended { attempt, outcome: Outcome::Stopped, took }
-                }
+                Happening::Ended {
+                    attempt,
+                    outcome: Outcome::Signalled { .. },
+                    took,
+                } => Happening::Ended {
+                    attempt,
+                    outcome: Outcome::Stopped,
+                    took,
+                },
                 happening => happening,
             };
             self.happened(happening);
@@ -410,14 +454,18 @@ impl Turn {
     }
 
     fn now(&self) -> Now {
-        Now { wall: Timestamp::now(), monotonic: self.started.elapsed() }
+        Now {
+            wall: Timestamp::now(),
+            monotonic: self.started.elapsed(),
+        }
     }
 
     /// The monotonic clock stands still while the machine sleeps, and the wall clock can be set.
     fn clocks_parted(&self, now: Now) -> bool {
         let wall = now.wall.duration_since(self.last_now.wall);
         let monotonic = now.monotonic.saturating_sub(self.last_now.monotonic);
-        let apart = wall.saturating_sub(jiff::SignedDuration::try_from(monotonic).unwrap_or_default());
+        let apart =
+            wall.saturating_sub(jiff::SignedDuration::try_from(monotonic).unwrap_or_default());
         apart.unsigned_abs() > CLOCK_SLACK
     }
 
@@ -453,9 +501,14 @@ impl Turn {
     }
 
     fn draw(&mut self) -> Result<(), SessionError> {
-        let Some(guard) = &mut self.guard else { return Ok(()) };
+        let Some(guard) = &mut self.guard else {
+            return Ok(());
+        };
         let (app, theme) = (&self.app, &self.theme);
-        guard.terminal.draw(|frame| ui::draw(app, theme, frame)).map_err(SessionError::Terminal)?;
+        guard
+            .terminal
+            .draw(|frame| ui::draw(app, theme, frame))
+            .map_err(SessionError::Terminal)?;
         self.last_frame = Some(Instant::now());
         (self.urgent, self.undrawn) = (false, false);
         Ok(())
@@ -464,7 +517,12 @@ impl Turn {
     /// Gives the terminal back first, then stops what runs, and records what became of it.
     async fn leave(&mut self, left: Left) {
         self.guard = None;
-        let running: Vec<u64> = self.app.run.running_attempts().map(|attempt| attempt.number).collect();
+        let running: Vec<u64> = self
+            .app
+            .run
+            .running_attempts()
+            .map(|attempt| attempt.number)
+            .collect();
         if !running.is_empty() && self.recorder.is_some() {
             if left == Left::Asked {
                 let _ = writeln!(io::stderr(), "stopping what still runs …");
@@ -476,7 +534,11 @@ impl Turn {
                 let why = "it didn't end when the program left".to_owned();
                 let (outcome, took) = (Outcome::Unknown { why }, Duration::ZERO);
                 if !self.ended.contains(&attempt) {
-                    self.update(Msg::Ended { attempt, outcome, took });
+                    self.update(Msg::Ended {
+                        attempt,
+                        outcome,
+                        took,
+                    });
                 }
             }
         }
@@ -498,7 +560,10 @@ fn follow(mut follower: Follower, answers: UnboundedSender<Msg>) {
                 }
                 Err(error) => {
                     let message = error.to_string();
-                    let _ = answers.send(Msg::RecordFailed { message, fatal: false });
+                    let _ = answers.send(Msg::RecordFailed {
+                        message,
+                        fatal: false,
+                    });
                     return;
                 }
             }
@@ -515,10 +580,18 @@ fn print(bytes: &[u8]) {
 
 /// Hands a URL to the desktop; there may be none, over SSH there mostly isn't, so failing is silent.
 fn open_link(url: &str) {
-    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let opener = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
     let null = std::process::Stdio::null;
-    let child =
-        tokio::process::Command::new(opener).arg(url).stdin(null()).stdout(null()).stderr(null()).spawn();
+    let child = tokio::process::Command::new(opener)
+        .arg(url)
+        .stdin(null())
+        .stdout(null())
+        .stderr(null())
+        .spawn();
     if let Ok(mut child) = child {
         tokio::spawn(async move { child.wait().await });
     }

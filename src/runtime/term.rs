@@ -5,6 +5,7 @@
 //! the screen for a panic in any thread, also one that doesn't end the program.
 
 use std::io::{self, Stdout, Write as _};
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ThreadId};
 
@@ -28,8 +29,9 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// The terminal while it is ours.
 #[derive(Debug)]
 pub struct TerminalGuard {
-    /// Where screens are drawn.
-    pub terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Where screens are drawn. Never dropped: its own drop prints to standard error when the cursor can't be shown, and
+    /// printing to a terminal that is gone aborts the program. [`give_back`] shows the cursor.
+    pub terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl TerminalGuard {
@@ -45,7 +47,9 @@ impl TerminalGuard {
     fn take_over() -> io::Result<Self> {
         switch_on()?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
-        Ok(Self { terminal })
+        Ok(Self {
+            terminal: ManuallyDrop::new(terminal),
+        })
     }
 
     /// Takes it over again after the program was stopped and went on: the shell has changed the mode meanwhile.

@@ -158,7 +158,10 @@ impl Terminal {
             while self.receive().await {}
             self.child.wait().await.expect("its end can be awaited")
         });
-        ended.await.expect("it ends").code()
+        match ended.await {
+            Ok(status) => status.code(),
+            Err(_) => panic!("it doesn't end; the screen:\n{}", self.screen()),
+        }
     }
 
     /// Sends a signal.
