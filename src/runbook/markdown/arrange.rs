@@ -1,0 +1,1046 @@
+//! From the tree of headings to phases, sections, options, rollbacks, triggers and upkeep.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::blocks::{Block, Item, Kind, List};
+use super::marks::legend_entry;
+use super::outline::{Choice, Command, Outline, Phase, Section, Step, Upkeep};
+use super::source::Field;
+use super::stage::{self, Guess};
+use super::steps::{Gathered, Mode, Shared, gather};
+use super::tree::{self, Node};
+use super::{fields, outline, shell};
+use crate::runbook::Stage;
+use crate::runbook::load::MOST_LEVELS;
+use crate::runbook::text::{parse_duration, parse_offset};
+
+mod back;
+mod choices;
+
+/// A whole document, ready to be arranged.
+pub(super) struct Document {
+    pub(super) root: Node,
+    pub(super) front: Vec<Field>,
+    pub(super) file_name: String,
+}
+
+/// Arranges a document; what is shared keeps the notes and counts.
+pub(super) fn arrange(document: Document, shared: &mut Shared) -> Outline {
+    let mut arranger = Arranger {
+        mode: mode_of(&document.root),
+        shared,
+        outline: Outline::default(),
+        drafts: Vec::new(),
+        pending: Vec::new(),
+        later: false,
+    };
+    arranger.document(document);
+    arranger.finish()
+}
+
+/// In a document without any box the ordered lists are the steps, and without those the bullets.
+fn mode_of(root: &Node) -> Mode {
+    let (mut boxes, mut ordered) = (0, false);
+    visit(root, &mut |node| {
+        boxes += super::blocks::boxes_in(&node.blocks);
+        ordered |= node
+            .blocks
+            .iter()
+            .any(|block| matches!(&block.kind, Kind::List(list) if list.ordered));
+    });
+    Mode {
+        ordered: boxes == 0,
+        bullets: boxes == 0 && !ordered,
+        ..Mode::default()
+    }
+}
+
+fn visit<'n>(node: &'n Node, see: &mut dyn FnMut(&'n Node)) {
+    see(node);
+    for child in &node.children {
+        visit(child, see);
+    }
+}
+
+/// A phase whose sections are still coming.
+struct Draft {
+    phase: Phase,
+    /// Its heading says nothing of a stage and holds no other headings.
+    plain: bool,
+    /// The stage was written by an export.
+    written: bool,
+}
+
+struct Arranger<'a> {
+    mode: Mode,
+    shared: &'a mut Shared,
+    outline: Outline,
+    drafts: Vec<Draft>,
+    /// Texts that wait for the next section.
+    pending: Vec<String>,
+    /// A launch or what follows it was met: what says nothing of a stage comes after it.
+    later: bool,
+}
+
+/// Where a heading stands while the tree is walked.
+#[derive(Clone)]
+struct Place {
+    /// Position of the phase in the drafts.
+    draft: usize,
+    /// Titles between the phase and the heading.
+    path: Vec<String>,
+    guess: Option<Guess>,
+    must: bool,
+}
+
+impl Arranger<'_> {
+    fn document(&mut self, document: Document) {
+        let Document {
+            mut root,
+            front,
+            file_name,
+        } = document;
+        self.learn_legend(&root);
+        self.outline
+            .comments
+            .push(format!("Imported from {}.", base_name(&file_name)));
+        let written = self.front_matter(&front);
+        let titled = only_top_heading(&root);
+        self.outline.title = match (&titled, written) {
+            (Some(_), _) => String::new(),
+            (None, Some(title)) => title,
+            (None, None) => title_of_file(&file_name),
+        };
+        if titled.is_some() {
+            let blocks = std::mem::take(&mut root.blocks);
+            root = std::mem::take(&mut root.children).swap_remove(0);
+            root.blocks.splice(0..0, blocks);
+            self.outline.title = root.title.clone();
+            self.heading_rest(&root);
+        }
+        self.top(root);
+    }
+
+    /// Walks the children of the title.
+    fn top(&mut self, mut root: Node) {
+        self.split_labels(&mut root, false);
+        self.preamble(&mut root);
+        let guesses: Vec<Option<Guess>> = root.children.iter().map(guess_of).collect();
+        for (index, mut node) in root.children.into_iter().enumerate() {
+            let mut guess = guesses[index];
+            let later_before = guesses[index + 1..]
+                .iter()
+                .flatten()
+                .any(|later| later.strong && later.stage == Stage::PreLaunch);
+            if let Some(weak) = guess.as_mut().filter(|guess| !guess.strong && later_before) {
+                weak.stage = Stage::PreLaunch;
+            }
+            self.top_heading(&mut node, guess);
+        }
+    }
+
+    /// What stands before the first heading below the title.
+    fn preamble(&mut self, root: &mut Node) {
+        self.header_fields(root);
+        if let Some((index, summary)) = summary_of(&root.blocks) {
+            root.blocks.remove(index);
+            self.outline.summary = summary;
+        }
+        let gathered = gather(self.shared, &root.blocks, self.mode, "");
+        if gathered.steps.is_empty() {
+            self.pending.extend(gathered.text);
+            self.outline.comments.extend(gathered.comments);
+            return;
+        }
+        let title = self.outline.title.clone();
+        let place = self.open_phase(&title, root.line.max(1), None, true);
+        self.emit("Checklist".to_owned(), gathered, &place);
+    }
+
+    /// Fields with blanks become variables; a paragraph of nothing else is used up.
+    fn header_fields(&mut self, root: &mut Node) {
+        let mut rest = Vec::new();
+        for block in std::mem::take(&mut root.blocks) {
+            let fields = fields::of_header(&block);
+            let all = !fields.is_empty() && fields.len() >= block.raw.lines().count();
+            for field in fields {
+                let what = format!("the field “{}” is asked for when a run starts", field.label);
+                self.shared.notes.guess(block.line, what);
+                fields::add(&mut self.shared.variables, field);
+            }
+            if !all {
+                rest.push(block);
+            }
+        }
+        root.blocks = rest;
+    }
+
+    fn top_heading(&mut self, node: &mut Node, guess: Option<Guess>) {
+        if self.special(node) {
+            return;
+        }
+        let explicit = take_stage_line(node);
+        if explicit.is_none() && !self.has_steps(node) {
+            self.text_only(node, guess);
+            return;
+        }
+        let leaf = node.children.is_empty();
+        let place = match explicit {
+            Some((stage, at)) => self.open_written(&node.title, stage, at),
+            None => self.open_phase(&node.title, node.line, guess, leaf),
+        };
+        self.walk(node, &place);
+    }
+
+    fn open_written(&mut self, title: &str, stage: Stage, at: Option<SignedDuration>) -> Place {
+        self.later |= stage != Stage::PreLaunch;
+        self.drafts.push(Draft {
+            phase: phase(title, stage, at),
+            plain: false,
+            written: true,
+        });
+        self.place(Some(Guess {
+            stage,
+            strong: true,
+            pure: false,
+        }))
+    }
+
+    /// Opens a phase at the end.
+    fn open_phase(&mut self, title: &str, line: usize, guess: Option<Guess>, leaf: bool) -> Place {
+        let stage = match guess {
+            // After the launch nothing goes back to it.
+            Some(guess) if guess.stage == Stage::Launch && self.after_launch() => Stage::PostLaunch,
+            Some(guess) => guess.stage,
+            None if self.later => Stage::PostLaunch,
+            None => Stage::PreLaunch,
+        };
+        self.later |= stage != Stage::PreLaunch;
+        let mut phase = phase(title, stage, stage::time(title));
+        if guess.is_some() {
+            let what = format!("“{title}” is a {} phase", stage.name());
+            self.shared.notes.guess(line, &what);
+            phase
+                .comments
+                .push(format!("guessed from line {line}: {what}"));
+        }
+        self.drafts.push(Draft {
+            phase,
+            plain: leaf && guess.is_none(),
+            written: false,
+        });
+        self.place(guess)
+    }
+
+    fn after_launch(&self) -> bool {
+        self.drafts
+            .iter()
+            .any(|draft| draft.phase.stage == Stage::PostLaunch)
+    }
+
+    fn place(&self, guess: Option<Guess>) -> Place {
+        Place {
+            draft: self.drafts.len() - 1,
+            path: Vec::new(),
+            guess,
+            must: false,
+        }
+    }
+
+    /// Headings that are no phase and no section; says whether this is one.
+    fn special(&mut self, node: &mut Node) -> bool {
+        if stage::is_rollback(&node.title) || stage::is_trigger(&node.title, false) {
+            return self.way_back(node);
+        }
+        if let Some(every) =
+            stage::recurrence(upkeep_title(&node.title)).filter(|_| self.has_steps(node))
+        {
+            self.upkeep(node, every);
+            return true;
+        }
+        let lower = node.title.to_lowercase();
+        match lower.as_str() {
+            title if title.contains("command") && !self.has_boxes(node) => {
+                self.quick_commands(node)
+            }
+            "contact" | "contacts" => self.contacts(node),
+            "links"
+            | "resources"
+            | "references"
+            | "external resources"
+            | "additional resources" => self.links(node),
+            _ => false,
+        }
+    }
+
+    fn upkeep(&mut self, node: &mut Node, every: Duration) {
+        let title = upkeep_title(&node.title).to_owned();
+        let title = title
+            .rsplit_once(" (every ")
+            .map_or(title.as_str(), |(title, _)| title)
+            .to_owned();
+        let gathered = self.all_steps(node);
+        let what = format!("“{title}” recurs: it became a list of upkeep");
+        self.shared.notes.guess(node.line, &what);
+        let mut comments = vec![format!("guessed from line {}: {what}", node.line)];
+        comments.extend(gathered.comments);
+        comments.extend(gathered.text);
+        self.outline.upkeep.push(Upkeep {
+            title,
+            every,
+            comments,
+            steps: gathered.steps,
+        });
+    }
+
+    /// The steps of a heading and of all below it, which become groups.
+    fn all_steps(&mut self, node: &mut Node) -> Gathered {
+        self.heading_rest(node);
+        let mut gathered = gather(self.shared, &node.blocks, self.mode, &node.title);
+        for child in &mut node.children {
+            let below = self.all_steps(child);
+            gathered.comments.extend(below.comments);
+            if below.steps.is_empty() {
+                self.shared.notes.keep(child.line, &child.title);
+                gathered.text.push(child.title.clone());
+                gathered.text.extend(below.text);
+                continue;
+            }
+            gathered.steps.push(Step {
+                title: child.title.clone(),
+                text: below.text,
+                steps: below.steps,
+                ..Step::default()
+            });
+        }
+        gathered
+    }
+
+    fn quick_commands(&mut self, node: &Node) -> bool {
+        let mut commands = Vec::new();
+        let mut alone = true;
+        visit(node, &mut |node| {
+            for block in &node.blocks {
+                match &block.kind {
+                    Kind::Code(code) if code.closed => {
+                        match shell::classify(&code.language, &code.body) {
+                            shell::Use::Command(run) => {
+                                commands.push((node.title.clone(), node.line, block.line, run))
+                            }
+                            _ => alone = false,
+                        }
+                    }
+                    Kind::Rule => {}
+                    _ => alone = false,
+                }
+            }
+        });
+        if commands.is_empty() || !alone {
+            return false;
+        }
+        self.shared.notes.keep(node.line, &node.title);
+        self.outline
+            .comments
+            .push(format!("Quick commands are those under “{}”.", node.title));
+        for (heading, heading_line, line, run) in commands {
+            self.shared.notes.guess(
+                line,
+                "taken for quick commands; destructive until a level is written",
+            );
+            self.shared.notes.keep(heading_line, &heading);
+            for piece in shell::pieces(&run) {
+                let title = piece
+                    .title
+                    .map_or(heading.clone(), |title| format!("{heading}: {title}"));
+                self.outline.commands.push(Command {
+                    title,
+                    run: piece.run,
+                });
+            }
+        }
+        true
+    }
+
+    fn contacts(&mut self, node: &Node) -> bool {
+        let Some(items) = only_items(node) else {
+            return false;
+        };
+        let pairs: Option<Vec<(String, String)>> = items.iter().map(|item| contact(item)).collect();
+        match pairs {
+            Some(pairs) => {
+                self.shared.notes.keep(node.line, &node.title);
+                self.shared.notes.guess(node.line, "taken for contacts");
+                self.outline.contacts.extend(pairs);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn links(&mut self, node: &Node) -> bool {
+        let Some(items) = only_items(node) else {
+            return false;
+        };
+        let pairs: Option<Vec<(String, String)>> = items.iter().map(|item| link(item)).collect();
+        match pairs {
+            Some(pairs) => {
+                self.shared.notes.keep(node.line, &node.title);
+                self.shared.notes.guess(node.line, "taken for links");
+                self.outline.links.extend(pairs);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Walks a heading that is a phase or stands below one.
+    fn walk(&mut self, node: &mut Node, place: &Place) {
+        self.heading_rest(node);
+        let sign_off = is_sign_off(&node.title);
+        self.split_labels(node, sign_off);
+        let must = place.must || is_critical(node);
+        let place = Place {
+            must,
+            ..place.clone()
+        };
+        let mode = Mode {
+            sign_off,
+            must,
+            ..self.mode
+        };
+        let mut gathered = gather(self.shared, &node.blocks, mode, &node.title);
+        if let Some(sign) = &node.status {
+            let optional = self.shared.is_optional(sign);
+            gathered.text.insert(0, self.shared.status(sign, node.line));
+            for step in gathered.steps.iter_mut().filter(|_| optional) {
+                step.optional = true;
+            }
+        }
+        if let Some(due) =
+            stage::deadline(&node.title).filter(|_| node.title.to_lowercase().starts_with("within"))
+        {
+            for step in &mut gathered.steps {
+                step.at = step.at.or(Some(due));
+            }
+        }
+        self.numbered_heading(node, &mut gathered);
+        self.section(node, gathered, place);
+    }
+
+    /// `Step 3: Drain the queue` in a document without boxes is a step even when only prose stands below it.
+    fn numbered_heading(&mut self, node: &Node, gathered: &mut Gathered) {
+        let lower = node.title.to_lowercase();
+        let numbered = lower
+            .strip_prefix("step ")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if numbered && self.mode.ordered && gathered.steps.is_empty() && node.children.is_empty() {
+            self.shared
+                .notes
+                .guess(node.line, "a numbered heading was taken for a step");
+            gathered.steps.push(Step {
+                title: node.title.clone(),
+                text: std::mem::take(&mut gathered.text),
+                ..Step::default()
+            });
+        }
+    }
+
+    fn section(&mut self, node: &mut Node, gathered: Gathered, place: Place) {
+        let title = match place.path.as_slice() {
+            [] => node.title.clone(),
+            path => path.join(": "),
+        };
+        let options = self.take_options(node, &title);
+        let holds_others = !node.children.is_empty() || !options.is_empty();
+        if gathered.steps.is_empty() && holds_others {
+            self.pending.extend(gathered.text);
+            self.drafts[place.draft]
+                .phase
+                .comments
+                .extend(gathered.comments);
+        } else if !gathered.steps.is_empty() || !place.path.is_empty() || !gathered.text.is_empty()
+        {
+            self.emit(title.clone(), gathered, &place);
+        }
+        if !options.is_empty() {
+            let text = std::mem::take(&mut self.pending);
+            self.drafts[place.draft].phase.sections.push(Section {
+                title,
+                text,
+                options,
+                ..Section::default()
+            });
+        }
+        for child in &mut std::mem::take(&mut node.children) {
+            self.child(child, &place);
+        }
+    }
+
+    fn child(&mut self, node: &mut Node, place: &Place) {
+        if self.special(node) {
+            return;
+        }
+        if !self.has_steps(node) && !node.children.is_empty() {
+            // Nothing to do in it: one section holds it all.
+            let text = self.texts_of(node);
+            let gathered = Gathered {
+                text,
+                ..Gathered::default()
+            };
+            self.emit(below(place, &node.title).path.join(": "), gathered, place);
+            return;
+        }
+        let guess = guess_of(node);
+        if let Some(guess) = guess.filter(|guess| self.splits(*guess, node, place)) {
+            let parent = self.drafts[place.draft].phase.title.clone();
+            let written = self.drafts[place.draft].written;
+            let inner = self.open_phase(&node.title, node.line, Some(guess), false);
+            let draft = &mut self.drafts[inner.draft];
+            draft.written = written;
+            draft.phase.comments.push(format!("under “{parent}”"));
+            draft.phase.stage = guess.stage;
+            self.walk(node, &inner);
+            return;
+        }
+        self.walk(node, &below(place, &node.title));
+    }
+
+    /// Whether a heading below a phase opens one of its own.
+    fn splits(&self, guess: Guess, node: &Node, place: &Place) -> bool {
+        let draft = &self.drafts[place.draft];
+        if draft.written || !self.has_steps(node) {
+            return false;
+        }
+        let timed = stage::t_time(&node.title).is_some();
+        let differs = guess.stage != draft.phase.stage;
+        let parent_strong = place.guess.is_some_and(|guess| guess.strong);
+        timed || (differs && guess.strong && (guess.pure || !parent_strong))
+    }
+
+    fn emit(&mut self, title: String, gathered: Gathered, place: &Place) {
+        let mut text = std::mem::take(&mut self.pending);
+        text.extend(gathered.text);
+        self.drafts[place.draft].phase.sections.push(Section {
+            title,
+            text,
+            comments: gathered.comments,
+            steps: gathered.steps,
+            options: Vec::new(),
+        });
+    }
+
+    /// A heading under which there is nothing to do joins the phase before it, or the first one.
+    fn text_only(&mut self, node: &mut Node, guess: Option<Guess>) {
+        let text = self.texts_of(node);
+        let stage = self.drafts.last().map(|draft| draft.phase.stage);
+        if stage.is_some() && guess.is_some_and(|guess| guess.strong && Some(guess.stage) > stage) {
+            self.open_phase(&node.title, node.line, guess, false);
+        }
+        match self.drafts.last_mut() {
+            Some(draft) => draft.phase.sections.push(Section {
+                title: node.title.clone(),
+                text,
+                ..Section::default()
+            }),
+            None => {
+                self.pending.push(format!("{}:", node.title));
+                self.pending.extend(text);
+            }
+        }
+    }
+
+    /// All texts of a heading and of those below it, with their titles.
+    fn texts_of(&mut self, node: &mut Node) -> Vec<String> {
+        self.shared.notes.keep(node.line, &node.title);
+        self.heading_rest(node);
+        let no_steps = Mode::default();
+        let mut texts = Vec::new();
+        if let Some(sign) = &node.status {
+            texts.push(self.shared.status(sign, node.line));
+        }
+        let gathered = gather(self.shared, &node.blocks, no_steps, &node.title);
+        texts.extend(gathered.text);
+        self.outline.comments.extend(gathered.comments);
+        for child in &mut node.children {
+            texts.push(format!("{}:", child.title));
+            texts.extend(self.texts_of(child));
+        }
+        texts
+    }
+
+    /// Keeps what a heading's title left out.
+    fn heading_rest(&mut self, node: &Node) {
+        if let Some(raw) = &node.raw {
+            self.shared.notes.keep(node.line, raw);
+            self.pending.push(raw.clone());
+        }
+    }
+
+    fn split_labels(&mut self, node: &mut Node, sign_off: bool) {
+        let mode = Mode {
+            sign_off,
+            ..self.mode
+        };
+        if !sign_off {
+            tree::split_labels(node, false, &|block| mode.takes(block));
+        }
+    }
+
+    fn has_steps(&self, node: &Node) -> bool {
+        let mode = Mode {
+            sign_off: is_sign_off(&node.title),
+            ..self.mode
+        };
+        let numbered = self.mode.ordered && node.title.to_lowercase().starts_with("step ");
+        numbered
+            || node.blocks.iter().any(|block| mode.takes(block))
+            || node.children.iter().any(|child| self.has_steps(child))
+    }
+
+    fn has_boxes(&self, node: &Node) -> bool {
+        let mut boxes = 0;
+        visit(node, &mut |node| {
+            boxes += super::blocks::boxes_in(&node.blocks)
+        });
+        boxes > 0
+    }
+
+    /// Learns what signs mean from a list whose every item is a sign and its meaning.
+    fn learn_legend(&mut self, root: &Node) {
+        let mut found = None;
+        visit(root, &mut |node| {
+            for block in &node.blocks {
+                if let Kind::List(list) = &block.kind
+                    && list.items.len() > 1
+                    && let Some(entries) = legend(list)
+                {
+                    found.get_or_insert((block.line, entries));
+                }
+            }
+        });
+        if let Some((line, entries)) = found {
+            self.shared
+                .notes
+                .guess(line, format!("a legend of {} status marks", entries.len()));
+            self.shared.legend.extend(entries);
+        }
+    }
+
+    /// Takes over what the front matter says; gives its title.
+    fn front_matter(&mut self, front: &[Field]) -> Option<String> {
+        let mut named = None;
+        let mut title = None;
+        for Field { line, key, value } in front {
+            match key.as_str() {
+                "title" => title = Some(value.clone()),
+                "name" => named = Some(value.clone()),
+                "description" => self.outline.summary.clone_from(value),
+                _ => {}
+            }
+            self.shared.notes.keep(*line, &format!("{key}: {value}"));
+            self.outline.comments.push(format!("{key}: {value}"));
+        }
+        title.or(named).filter(|title| !title.trim().is_empty())
+    }
+
+    fn finish(mut self) -> Outline {
+        self.summarise_marks();
+        merge_plain(&mut self.drafts);
+        let kept = std::mem::take(&mut self.pending);
+        self.place_rest(kept);
+        let mut drafts = std::mem::take(&mut self.drafts);
+        for draft in drafts.iter().filter(|draft| is_hollow(draft)) {
+            self.outline.comments.push(format!(
+                "Everything under “{}” went elsewhere.",
+                draft.phase.title
+            ));
+            self.outline
+                .comments
+                .extend(draft.phase.comments.iter().cloned());
+        }
+        drafts.retain(|draft| !is_hollow(draft));
+        let ordered = drafts.is_sorted_by_key(place_in_time);
+        if !ordered && !drafts.iter().any(|draft| draft.written) {
+            self.shared
+                .notes
+                .guess(1, "phases were put in the order of their stages");
+            drafts.sort_by_key(place_in_time);
+        }
+        self.outline.phases = drafts.into_iter().map(|draft| draft.phase).collect();
+        self.outline.variables = std::mem::take(&mut self.shared.variables);
+        self.outline.roles = std::mem::take(&mut self.shared.roles);
+        limit_depth(&mut self.outline, self.shared);
+        self.outline
+    }
+
+    /// Texts after the last section go into one of their own.
+    fn place_rest(&mut self, text: Vec<String>) {
+        if text.is_empty() {
+            return;
+        }
+        let section = Section {
+            title: "Notes".to_owned(),
+            text,
+            ..Section::default()
+        };
+        match self.drafts.last_mut() {
+            Some(draft) => draft.phase.sections.push(section),
+            None => self.drafts.push(Draft {
+                phase: Phase {
+                    sections: vec![section],
+                    ..phase("Notes", Stage::PreLaunch, None)
+                },
+                plain: false,
+                written: false,
+            }),
+        }
+    }
+
+    /// Says once what became of ticks and status marks.
+    fn summarise_marks(&mut self) {
+        let (count, line) = self.shared.ticked;
+        if count > 0 {
+            let what = format!(
+                "{count} ticked boxes start open: a checklist's ticks aren't those of a run"
+            );
+            self.shared.notes.guess(line, &what);
+            self.outline
+                .comments
+                .push(format!("guessed from line {line}: {what}"));
+        }
+        for (sign, (count, line)) in std::mem::take(&mut self.shared.statuses) {
+            let meaning = self.shared.legend.get(&sign);
+            let meaning = meaning
+                .map(|meaning| format!(" ({meaning})"))
+                .unwrap_or_default();
+            let what = format!(
+                "{count} × {sign}{meaning}: status marks are kept as text, every step starts open"
+            );
+            self.shared.notes.guess(line, &what);
+            self.outline
+                .comments
+                .push(format!("guessed from line {line}: {what}"));
+        }
+    }
+}
+
+fn phase(title: &str, stage: Stage, at: Option<SignedDuration>) -> Phase {
+    Phase {
+        title: title.to_owned(),
+        stage,
+        at,
+        comments: Vec::new(),
+        sections: Vec::new(),
+    }
+}
+
+/// Phases go by stage; before the launch those of its own day come last.
+fn place_in_time(draft: &Draft) -> (Stage, bool) {
+    let day = SignedDuration::from_hours(-24);
+    let same_day = draft.phase.at.is_some_and(|at| at >= day);
+    let stage = draft.phase.stage;
+    (stage, stage == Stage::PreLaunch && same_day)
+}
+
+/// A phase that nothing was put into.
+fn is_hollow(draft: &Draft) -> bool {
+    draft.phase.sections.is_empty() && !draft.written
+}
+
+fn below(place: &Place, title: &str) -> Place {
+    let mut place = place.clone();
+    place.path.push(title.to_owned());
+    place
+}
+
+/// The stage that a heading speaks of, or else the prose right below it (`before going to production`).
+fn guess_of(node: &Node) -> Option<Guess> {
+    let prose = |block: &&Block| matches!(block.kind, Kind::Prose(_));
+    let says = |block: &Block| {
+        let lower = block.raw.to_lowercase();
+        let before = [
+            "before going",
+            "before launch",
+            "before the launch",
+            "before deploy",
+            "before release",
+            "prior to",
+        ];
+        before
+            .iter()
+            .any(|start| lower.starts_with(start) || lower.contains(&format!(" {start}")))
+    };
+    let first = || node.blocks.iter().find(prose).filter(|block| says(block));
+    stage::stage(&node.title).or_else(|| {
+        first().map(|_| Guess {
+            stage: Stage::PreLaunch,
+            strong: true,
+            pure: false,
+        })
+    })
+}
+
+fn upkeep_title(title: &str) -> &str {
+    title.strip_prefix("Upkeep: ").unwrap_or(title)
+}
+
+fn is_sign_off(title: &str) -> bool {
+    let lower = title.to_lowercase().replace(['-', ' '], "");
+    ["signoff", "signatures", "approvals", "signedoff"]
+        .iter()
+        .any(|word| lower.contains(word))
+}
+
+/// Whether a heading or the prose right below it says that everything there must be done.
+fn is_critical(node: &Node) -> bool {
+    let says =
+        |text: &str| text.contains("MUST be") || text.to_lowercase().contains("must be completed");
+    node.title.to_lowercase().contains("critical path")
+        || node
+            .blocks
+            .iter()
+            .any(|block| matches!(block.kind, Kind::Prose(_)) && says(&block.raw))
+}
+
+/// The document's one heading of the highest level, if it comes first: its title.
+fn only_top_heading(root: &Node) -> Option<()> {
+    let [only] = root.children.as_slice() else {
+        return None;
+    };
+    let title = only.level == 1 || !only.children.is_empty();
+    title.then_some(())
+}
+
+/// A file's name without the folders in front of it, which are nobody else's business.
+pub(super) fn base_name(file_name: &str) -> &str {
+    file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
+}
+
+fn title_of_file(file_name: &str) -> String {
+    let name = base_name(file_name);
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let words = stem.replace(['-', '_'], " ");
+    let words = words.trim();
+    let mut characters = words.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => "Checklist".to_owned(),
+    }
+}
+
+/// The first paragraph, if it is prose of a readable length.
+fn summary_of(blocks: &[Block]) -> Option<(usize, String)> {
+    let (index, block) = blocks
+        .iter()
+        .enumerate()
+        .find(|(_, block)| !matches!(block.kind, Kind::Rule | Kind::Comment | Kind::Html))?;
+    let Kind::Prose(prose) = &block.kind else {
+        return None;
+    };
+    let text = prose.joined();
+    let plain = text.len() <= 400
+        && !text.contains("___")
+        && block.boxes() == 0
+        && tree::label(prose).is_none();
+    let whole = !super::loses_words(&prose.raw, &[&text]);
+    (plain && whole && !text.is_empty()).then_some((index, text))
+}
+
+/// The stage line that an export writes below a phase's title, taken out of it.
+fn take_stage_line(node: &mut Node) -> Option<(Stage, Option<SignedDuration>)> {
+    let Kind::Prose(prose) = &node.blocks.first()?.kind else {
+        return None;
+    };
+    let text = prose.joined();
+    let rest = text.strip_prefix("Stage: ")?;
+    let (name, at) = match rest.split_once(" · ") {
+        Some((name, at)) => (name, Some(parse_offset(at).ok()?)),
+        None => (rest, None),
+    };
+    let stage = [Stage::PreLaunch, Stage::Launch, Stage::PostLaunch]
+        .into_iter()
+        .find(|stage| stage.name() == name)?;
+    node.blocks.remove(0);
+    Some((stage, at))
+}
+
+/// Every sign of a list with its meaning, if all of its items are such.
+fn legend(list: &List) -> Option<Vec<(String, String)>> {
+    let entry = |item: &Item| {
+        let [block] = item.blocks.as_slice() else {
+            return None;
+        };
+        // A sign like ⬜ is a box, too: look at what was written.
+        let (sign, meaning) = legend_entry(&block.raw)?;
+        Some((sign, meaning.to_owned()))
+    };
+    let entries: Vec<(String, String)> = list.items.iter().map(entry).collect::<Option<_>>()?;
+    let signs: HashSet<&String> = entries.iter().map(|(sign, _)| sign).collect();
+    (signs.len() == entries.len() && list.boxes == 0).then_some(entries)
+}
+
+/// The items of a heading's only list, if there is nothing else.
+fn only_items(node: &Node) -> Option<&[Item]> {
+    let mut blocks = node
+        .blocks
+        .iter()
+        .filter(|block| !matches!(block.kind, Kind::Rule));
+    match (blocks.next().map(|block| &block.kind), blocks.next()) {
+        (Some(Kind::List(list)), None) if node.children.is_empty() && list.boxes == 0 => {
+            Some(&list.items)
+        }
+        _ => None,
+    }
+}
+
+fn contact(item: &Item) -> Option<(String, String)> {
+    let [block] = item.blocks.as_slice() else {
+        return None;
+    };
+    let Kind::Prose(prose) = &block.kind else {
+        return None;
+    };
+    let text = prose.joined();
+    let (name, reach) = text.split_once(": ")?;
+    let whole = !super::loses_words(&block.raw, &[&text]);
+    (whole && !name.trim().is_empty() && !reach.trim().is_empty())
+        .then(|| (name.trim().to_owned(), reach.trim().to_owned()))
+}
+
+fn link(item: &Item) -> Option<(String, String)> {
+    let [block] = item.blocks.as_slice() else {
+        return None;
+    };
+    let Kind::Prose(prose) = &block.kind else {
+        return None;
+    };
+    let [url] = prose.links.as_slice() else {
+        return None;
+    };
+    let title = prose.joined();
+    let whole = !super::loses_words(&block.raw, &[&title, url]);
+    (whole && !title.is_empty() && !url.is_empty()).then(|| (title, url.clone()))
+}
+
+/// Neighbouring phases that are no more than a section each become one.
+fn merge_plain(drafts: &mut Vec<Draft>) {
+    let mut merged: Vec<Draft> = Vec::new();
+    let mut sizes: Vec<usize> = Vec::new();
+    for draft in drafts.drain(..) {
+        match merged.last_mut() {
+            Some(last) if last.plain && draft.plain && last.phase.stage == draft.phase.stage => {
+                last.phase.sections.extend(draft.phase.sections);
+                last.phase.comments.extend(draft.phase.comments);
+                if let Some(size) = sizes.last_mut() {
+                    *size += 1;
+                }
+            }
+            _ => {
+                merged.push(draft);
+                sizes.push(1);
+            }
+        }
+    }
+    for (draft, size) in merged.iter_mut().zip(sizes) {
+        if size > 1 {
+            draft.phase.title = match draft.phase.stage {
+                Stage::PreLaunch => "Before launch",
+                Stage::Launch => "Launch",
+                Stage::PostLaunch => "After launch",
+            }
+            .to_owned();
+        }
+    }
+    *drafts = merged;
+}
+
+/// Steps below the deepest level that a runbook may have move up to it.
+fn limit_depth(outline: &mut Outline, shared: &mut Shared) {
+    let before = outline.steps();
+    let mut moved = 0;
+    let sections = outline
+        .phases
+        .iter_mut()
+        .flat_map(|phase| &mut phase.sections);
+    let forward = sections.flat_map(|section| {
+        let options = section.options.iter_mut().map(|option| &mut option.steps);
+        std::iter::once(&mut section.steps).chain(options)
+    });
+    let back = outline
+        .rollbacks
+        .iter_mut()
+        .map(|rollback| &mut rollback.steps);
+    let again = outline.upkeep.iter_mut().map(|upkeep| &mut upkeep.steps);
+    for steps in forward.chain(back).chain(again) {
+        moved += flatten(steps, 1);
+    }
+    if moved > 0 {
+        let what = format!("{moved} items nested deeper than {MOST_LEVELS} levels moved up");
+        shared.notes.guess(1, what);
+    }
+    debug_assert_eq!(before, outline.steps(), "moving steps up loses none");
+}
+
+fn flatten(steps: &mut Vec<Step>, level: usize) -> usize {
+    if level < MOST_LEVELS {
+        return steps
+            .iter_mut()
+            .map(|step| flatten(&mut step.steps, level + 1))
+            .sum();
+    }
+    let mut flat = Vec::new();
+    let mut moved = 0;
+    for step in steps.drain(..) {
+        moved += outline::count(&step.steps);
+        spread(step, &mut flat);
+    }
+    *steps = flat;
+    moved
+}
+
+fn spread(mut step: Step, flat: &mut Vec<Step>) {
+    let below = std::mem::take(&mut step.steps);
+    flat.push(step);
+    for step in below {
+        spread(step, flat);
+    }
+}
+
+/// A duration written by an export, `(every 7d)` or `(within 5m)`, behind this word at the end of a title.
+fn written_duration(title: &str, word: &str) -> Option<Duration> {
+    let (_, rest) = title.rsplit_once(&format!("({word} "))?;
+    parse_duration(rest.strip_suffix(')')?).ok()
+}
+
+/// The option that a title names explicitly: `Option A: Docker Compose` gives `Docker Compose`.
+fn option_title(title: &str) -> Option<&str> {
+    let (first, rest) = title.split_once(' ')?;
+    let kinds = [
+        "option",
+        "alternative",
+        "variant",
+        "method",
+        "approach",
+        "path",
+    ];
+    if !kinds.contains(&first.to_lowercase().as_str()) {
+        return None;
+    }
+    let (letter, name) = rest.split_once([':', '.', '–', '—', '-', ')'])?;
+    let short = letter.trim().chars().count() <= 2 && !letter.trim().is_empty();
+    (short && !name.trim().is_empty()).then(|| name.trim())
+}
+
+/// An alternative with its steps.
+fn choice(title: &str, gathered: Gathered) -> Choice {
+    let mut comments = gathered.comments;
+    comments.extend(gathered.text);
+    Choice {
+        title: title.to_owned(),
+        comments,
+        steps: gathered.steps,
+    }
+}
