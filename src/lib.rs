@@ -16,6 +16,7 @@
 pub mod app;
 pub mod check;
 pub mod journal;
+pub mod report;
 pub mod run;
 pub mod runbook;
 pub mod runtime;

@@ -20,6 +20,9 @@ use crate::runbook::text::{parse_duration, parse_offset};
 mod back;
 mod choices;
 
+/// How an export begins.
+const EXPORT_MARK: &str = "<!-- Exported by tminus";
+
 /// A whole document, ready to be arranged.
 pub(super) struct Document {
     pub(super) root: Node,
@@ -51,11 +54,21 @@ fn mode_of(root: &Node) -> Mode {
             .iter()
             .any(|block| matches!(&block.kind, Kind::List(list) if list.ordered));
     });
+    let plain = is_export(root);
     Mode {
-        ordered: boxes == 0,
-        bullets: boxes == 0 && !ordered,
+        ordered: boxes == 0 && !plain,
+        bullets: boxes == 0 && !ordered && !plain,
+        plain,
         ..Mode::default()
     }
+}
+
+/// Whether this program wrote the document: then nothing in it needs guessing.
+fn is_export(root: &Node) -> bool {
+    let first = root.blocks.first();
+    first.is_some_and(|block| {
+        matches!(block.kind, Kind::Comment) && block.raw.starts_with(EXPORT_MARK)
+    })
 }
 
 fn visit<'n>(node: &'n Node, see: &mut dyn FnMut(&'n Node)) {
@@ -150,6 +163,10 @@ impl Arranger<'_> {
             self.outline.summary = summary;
         }
         let gathered = gather(self.shared, &root.blocks, self.mode, "");
+        if self.mode.plain {
+            self.outline.comments.extend(gathered.text);
+            return;
+        }
         if gathered.steps.is_empty() {
             self.pending.extend(gathered.text);
             self.outline.comments.extend(gathered.comments);
@@ -164,7 +181,7 @@ impl Arranger<'_> {
     fn header_fields(&mut self, root: &mut Node) {
         let mut rest = Vec::new();
         for block in std::mem::take(&mut root.blocks) {
-            let fields = fields::of_header(&block);
+            let fields = fields::of_header(&block, self.mode.plain);
             let all = !fields.is_empty() && fields.len() >= block.raw.lines().count();
             for field in fields {
                 let what = format!("the field “{}” is asked for when a run starts", field.label);
@@ -179,10 +196,15 @@ impl Arranger<'_> {
     }
 
     fn top_heading(&mut self, node: &mut Node, guess: Option<Guess>) {
-        if self.special(node) {
+        let explicit = take_stage_line(node);
+        let special = match (&explicit, self.mode.plain) {
+            (Some(_), _) => false,
+            (None, true) => self.special_of_export(node),
+            (None, false) => self.special(node),
+        };
+        if special {
             return;
         }
-        let explicit = take_stage_line(node);
         if explicit.is_none() && !self.has_steps(node) {
             self.text_only(node, guess);
             return;
@@ -272,6 +294,24 @@ impl Arranger<'_> {
             | "references"
             | "external resources"
             | "additional resources" => self.links(node),
+            _ => false,
+        }
+    }
+
+    /// The same for the headings that an export writes.
+    fn special_of_export(&mut self, node: &mut Node) -> bool {
+        if let Some(every) = written_duration(&node.title, "every") {
+            self.upkeep(node, every);
+            return true;
+        }
+        match node.title.as_str() {
+            title if title.starts_with("Rollback") => {
+                self.way_back(node);
+                true
+            }
+            "Quick commands" => self.quick_commands(node),
+            "Contacts" => self.contacts(node),
+            "Links" => self.links(node),
             _ => false,
         }
     }
@@ -399,9 +439,9 @@ impl Arranger<'_> {
     /// Walks a heading that is a phase or stands below one.
     fn walk(&mut self, node: &mut Node, place: &Place) {
         self.heading_rest(node);
-        let sign_off = is_sign_off(&node.title);
+        let sign_off = is_sign_off(&node.title) && !self.mode.plain;
         self.split_labels(node, sign_off);
-        let must = place.must || is_critical(node);
+        let must = place.must || (is_critical(node) && !self.mode.plain);
         let place = Place {
             must,
             ..place.clone()
@@ -453,7 +493,10 @@ impl Arranger<'_> {
             [] => node.title.clone(),
             path => path.join(": "),
         };
-        let options = self.take_options(node, &title);
+        let options = match (self.mode.plain, place.path.is_empty()) {
+            (true, true) => Vec::new(),
+            _ => self.take_options(node, &title),
+        };
         let holds_others = !node.children.is_empty() || !options.is_empty();
         if gathered.steps.is_empty() && holds_others {
             self.pending.extend(gathered.text);
@@ -480,6 +523,10 @@ impl Arranger<'_> {
     }
 
     fn child(&mut self, node: &mut Node, place: &Place) {
+        if self.mode.plain {
+            self.walk(node, &below(place, &node.title));
+            return;
+        }
         if self.special(node) {
             return;
         }
@@ -535,6 +582,11 @@ impl Arranger<'_> {
     /// A heading under which there is nothing to do joins the phase before it, or the first one.
     fn text_only(&mut self, node: &mut Node, guess: Option<Guess>) {
         let text = self.texts_of(node);
+        if self.mode.plain {
+            self.outline.comments.push(node.title.clone());
+            self.outline.comments.extend(text);
+            return;
+        }
         let stage = self.drafts.last().map(|draft| draft.phase.stage);
         if stage.is_some() && guess.is_some_and(|guess| guess.strong && Some(guess.stage) > stage) {
             self.open_phase(&node.title, node.line, guess, false);
@@ -584,7 +636,7 @@ impl Arranger<'_> {
             sign_off,
             ..self.mode
         };
-        if !sign_off {
+        if !sign_off && !mode.plain {
             tree::split_labels(node, false, &|block| mode.takes(block));
         }
     }

@@ -465,7 +465,10 @@ impl<'t> Reader<'t> {
         let range = range.start..self.end_without_blank(&range);
         let line = self.first_line + self.row(range.start);
         let end = self.first_line + self.row(range.end.saturating_sub(1).max(range.start)) + 1;
-        let raw = self.raw(&range);
+        let mut raw = self.raw(&range);
+        if matches!(kind, Kind::Quote(_)) {
+            raw = dedented(&raw, 0).to_owned();
+        }
         self.blocks().push(Block {
             line,
             end,
@@ -560,7 +563,8 @@ fn first_word(info: &str) -> String {
 fn dedented(line: &str, indent: usize) -> &str {
     let unquoted = line.trim_start();
     if unquoted.starts_with('>') {
-        return unquoted.trim_start_matches('>').trim_start();
+        let inside = unquoted.trim_start_matches('>');
+        return inside.strip_prefix(' ').unwrap_or(inside);
     }
     let blank = line.len() - unquoted.len();
     line.get(blank.min(indent)..).unwrap_or(unquoted)

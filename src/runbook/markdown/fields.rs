@@ -33,8 +33,10 @@ pub(super) fn of_block(block: &Block) -> Vec<Field> {
 }
 
 /// Fields of a document's header: once one has a blank, the others with a value belong to it.
-pub(super) fn of_header(block: &Block) -> Vec<Field> {
-    if !matches!(block.kind, Kind::Prose(_)) || !block.raw.contains(BLANK) {
+///
+/// In an export every such line is a field, whether a blank is left or not.
+pub(super) fn of_header(block: &Block, export: bool) -> Vec<Field> {
+    if !matches!(block.kind, Kind::Prose(_)) || !(export || block.raw.contains(BLANK)) {
         return Vec::new();
     }
     let fields = block.raw.lines().flat_map(|line| {
@@ -63,12 +65,33 @@ fn blanks(line: &str) -> Vec<Field> {
 fn written(line: &str) -> Option<Field> {
     let bold = line.trim().strip_prefix("**")?;
     let (label, value) = bold.split_once("**")?;
-    let value = value.trim().trim_start_matches(':').trim();
+    // The name in brackets belongs to the label.
+    let (name, value) = match value.split_once("): ") {
+        Some((name, value)) if name.starts_with(" (`") => (name, value),
+        _ => ("", value),
+    };
+    let label = &format!("{label}{name}");
+    let value = without_escapes(value.trim().trim_start_matches(':').trim());
     if label.ends_with(':') || !value.is_empty() {
-        labelled(label, (!value.is_empty()).then(|| value.to_owned()))
+        labelled(label, (!value.is_empty()).then_some(value))
     } else {
         None
     }
+}
+
+/// `a\_b` as it is shown.
+fn without_escapes(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let escapes =
+            character == '\\' && characters.peek().is_some_and(char::is_ascii_punctuation);
+        match escapes.then(|| characters.next()).flatten() {
+            Some(escaped) => result.push(escaped),
+            None => result.push(character),
+        }
+    }
+    result
 }
 
 fn labelled(before: &str, default: Option<String>) -> Option<Field> {
@@ -216,7 +239,7 @@ mod tests {
     fn blanks_make_fields_and_written_values_defaults() {
         let text = "**Date**: ____ **By**: _____\n**Environment**: Production\n**Version** (`VERSION`): ____\n";
         let block = super::super::blocks::read(text, 1).remove(0);
-        let fields: Vec<(String, Option<String>, Option<String>)> = of_header(&block)
+        let fields: Vec<(String, Option<String>, Option<String>)> = of_header(&block, false)
             .into_iter()
             .map(|field| (field.label, field.name, field.default))
             .collect();

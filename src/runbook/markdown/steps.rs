@@ -23,6 +23,8 @@ pub(super) struct Mode {
     pub(super) sign_off: bool,
     /// Every task blocks.
     pub(super) must: bool,
+    /// The document is an export: titles mean themselves and nothing is guessed from them.
+    pub(super) plain: bool,
 }
 
 impl Mode {
@@ -182,6 +184,16 @@ impl Gatherer<'_> {
     }
 
     fn keep(&mut self, block: &Block) {
+        if let (true, Kind::Quote(blocks)) = (self.mode.plain, &block.kind) {
+            for inner in blocks {
+                let text = match &inner.kind {
+                    Kind::Code(code) => code.body.trim_end(),
+                    _ => &inner.raw,
+                };
+                self.keep_raw(inner.line, text);
+            }
+            return;
+        }
         for field in fields::of_block(block) {
             self.variable(field, block.line);
         }
@@ -637,6 +649,10 @@ fn is_url(link: &str) -> bool {
 
 /// Sets the title, and everything that a title alone can tell.
 fn entitle(shared: &mut Shared, step: &mut Step, text: &str, line: usize, mode: Mode) {
+    if mode.plain {
+        step.title = text.trim().to_owned();
+        return;
+    }
     let text = match trailing_status(text) {
         Some((rest, sign)) => {
             step.optional |= shared.is_optional(&sign);

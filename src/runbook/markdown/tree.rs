@@ -90,15 +90,16 @@ impl Builder<'_> {
 
     fn heading(&mut self, level: usize, prose: Prose, line: usize) {
         let joined = prose.joined();
-        let (title, status) = match trailing_status(&joined) {
-            Some((title, status)) => (title.to_owned(), Some(status)),
-            None => (joined, None),
+        // An escape in a heading says that it means itself.
+        let written = prose.raw.contains('\\');
+        let (title, status) = match trailing_status(&joined).filter(|_| !written) {
+            Some((title, status)) => (title, Some(status)),
+            None => (joined.as_str(), None),
         };
-        let numbered = !prose.raw.contains('\\');
-        let title = if numbered {
-            super::shell::without_number(title.trim()).to_owned()
+        let title = if written {
+            title.trim().to_owned()
         } else {
-            title
+            super::shell::without_number(title.trim()).to_owned()
         };
         if title.trim().is_empty() {
             return;

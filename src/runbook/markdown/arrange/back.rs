@@ -24,7 +24,7 @@ struct Back {
 impl Arranger<'_> {
     /// Takes in a heading that goes back; says whether there was anything to walk in it.
     pub(super) fn way_back(&mut self, node: &mut Node) -> bool {
-        if is_readiness(node) || !goes_back(node, self.mode) {
+        if !self.mode.plain && (is_readiness(node) || !goes_back(node, self.mode)) {
             return false;
         }
         let mut back = Back::default();
@@ -64,6 +64,10 @@ impl Arranger<'_> {
 
     fn back(&mut self, node: &mut Node, back: &mut Back) {
         self.heading_rest(node);
+        if self.mode.plain {
+            self.back_of_export(node, back);
+            return;
+        }
         if stage::is_trigger(&node.title, true) {
             self.triggers(node, back);
             return;
@@ -94,6 +98,15 @@ impl Arranger<'_> {
         for child in &mut std::mem::take(&mut node.children) {
             self.back(child, back);
         }
+    }
+
+    fn back_of_export(&mut self, node: &Node, back: &mut Back) {
+        if node.title == "Rollback triggers" {
+            self.triggers(node, back);
+            return;
+        }
+        let gathered = gather(self.shared, &node.blocks, self.mode, &node.title);
+        self.push_rollback(node, gathered, back);
     }
 
     /// Numbered headings are the stages of one procedure.

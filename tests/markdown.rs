@@ -1,0 +1,240 @@
+//! Checklists as people write them, imported and exported.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use tminus::report::markdown::export;
+use tminus::runbook::load::{MOST_BYTES, MOST_STEPS};
+use tminus::runbook::markdown::{Import, import, to_toml};
+use tminus::runbook::{Home, Runbook, Stage, StepIndex, load};
+
+fn loaded(import: &Import) -> Runbook {
+    let toml = to_toml(import);
+    let loaded = load("checklist.toml", toml.as_bytes());
+    assert!(!loaded.has_errors(), "{}\n{toml}", loaded.render(false));
+    loaded.runbook.unwrap()
+}
+
+fn read(text: &str) -> (Import, Runbook) {
+    let import = import("checklist.md", text.as_bytes());
+    let runbook = loaded(&import);
+    (import, runbook)
+}
+
+/// Titles of all steps, indented by depth.
+fn titles(runbook: &Runbook) -> Vec<String> {
+    runbook
+        .steps
+        .iter()
+        .map(|step| format!("{}{}", "  ".repeat(step.depth), step.title))
+        .collect()
+}
+
+/// Phases with their stages and times, sections, options, and the titles of steps in all of them.
+fn shape(runbook: &Runbook) -> Vec<String> {
+    let mut lines = Vec::new();
+    for phase in &runbook.phases {
+        lines.push(format!("{} {:?} {:?}", phase.title, phase.stage, phase.at));
+        for section in &phase.sections {
+            lines.push(format!("- {}", section.title));
+            describe(runbook, &section.steps, &mut lines);
+            for option in section.choice.iter().flat_map(|choice| &choice.options) {
+                lines.push(format!("- option {}", option.title));
+                describe(runbook, &option.steps, &mut lines);
+            }
+        }
+    }
+    for rollback in &runbook.rollbacks {
+        lines.push(format!("back {} {:?}", rollback.title, rollback.within));
+        describe(runbook, &rollback.steps, &mut lines);
+    }
+    for upkeep in &runbook.upkeep {
+        lines.push(format!("again {} {:?}", upkeep.title, upkeep.every));
+        describe(runbook, &upkeep.steps, &mut lines);
+    }
+    lines.extend(
+        runbook
+            .triggers
+            .iter()
+            .map(|trigger| format!("trigger {}", trigger.title)),
+    );
+    lines
+}
+
+fn describe(runbook: &Runbook, steps: &[StepIndex], lines: &mut Vec<String>) {
+    for &index in steps {
+        let step = runbook.step(index);
+        let command = step.command.as_ref().map(|command| command.run.as_str());
+        lines.push(format!(
+            "{}{} {command:?}",
+            "  ".repeat(step.depth + 1),
+            step.title
+        ));
+        describe(runbook, &step.children, lines);
+    }
+}
+
+fn fixtures() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/markdown");
+    let mut files: Vec<(String, String)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+}
+
+fn assert_nothing_lost(name: &str, text: &str, import: &Import) {
+    let kept: Vec<&str> = import.kept.iter().map(|note| note.what.as_str()).collect();
+    let all = format!("{}\n{}", to_toml(import), kept.join("\n"));
+    let known: HashSet<&str> = words(&all).collect();
+    for line in text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with(['`', '~']))
+    {
+        let ticks = line.replace("[x]", "").replace("[X]", "");
+        for word in words(&ticks).filter(|word| word.chars().all(|c| c.is_ascii_alphabetic())) {
+            assert!(known.contains(word), "{name}: {word} of {line}");
+        }
+    }
+}
+
+#[test]
+fn every_fixture_loads_loses_nothing_and_has_steps() {
+    for (name, text) in fixtures() {
+        let (import, runbook) = read(&text);
+        assert!(import.refusal.is_none() && import.steps > 0, "{name}");
+        assert_eq!(import.steps, runbook.steps.len(), "{name}");
+        assert_nothing_lost(&name, &text, &import);
+    }
+}
+
+#[test]
+fn what_was_exported_comes_back_the_same() {
+    for (name, text) in fixtures() {
+        let (_, before) = read(&text);
+        let written = export(&before, None);
+        let (_, after) = read(&written);
+        assert_eq!(shape(&after), shape(&before), "{name}\n{written}");
+    }
+    for name in ["tests/fixtures/kestrel.toml", "runbooks/linkflow.toml"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let before = load(name, &fs::read(path).unwrap()).runbook.unwrap();
+        let (_, after) = read(&export(&before, None));
+        assert_eq!(shape(&after), shape(&before), "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_bytes_load(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        loaded(&import("x.md", &bytes));
+    }
+
+    #[test]
+    fn any_markup_loads_and_loses_nothing(
+        parts in proptest::collection::vec(prop_oneof![
+            "(#{1,4} |- |  - |1\\. |> |\t|    |\\* )?(\\[[ xX~!🔴]?\\] |☐ |\\*\\*|`|<!--|-->)?[a-zA-Z]{1,8}( [a-z_$&<{}|'\"]{0,6}){0,3}\n",
+            "(```(bash|markdown)?|~~~|---|\\| a \\| b \\||\\|---\\|---\\||</?details>|<summary>x</summary>|)\n",
+            "(Rollback|## Rollback plan|### Triggers|## Option A: x|## Weekly|Sign-off: ____|## T-4h|Stage: launch)\n",
+        ], 0..40),
+    ) {
+        let text = parts.concat();
+        let (import, _) = read(&text);
+        assert_nothing_lost("generated", &text, &import);
+    }
+
+    #[test]
+    fn mutated_fixtures_load(
+        pick in any::<(proptest::sample::Index, proptest::sample::Index)>(),
+        cuts in proptest::collection::vec((any::<proptest::sample::Index>(), any::<proptest::sample::Index>()), 1..5),
+    ) {
+        let files = fixtures();
+        let mut bytes = format!("{}{}", files[pick.0.index(files.len())].1, files[pick.1.index(files.len())].1).into_bytes();
+        for (from, to) in cuts {
+            let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
+            if from < to && bytes.len() > 200 {
+                bytes.drain(from..to.min(from + 60));
+            } else {
+                bytes.swap(from, to);
+            }
+        }
+        loaded(&import("x.md", &bytes));
+    }
+
+    #[test]
+    fn any_runbook_comes_back_from_its_export(
+        phases in proptest::collection::vec((title(), 0_usize..3, proptest::collection::vec((title(), tree()), 0..4)), 1..4),
+        back in proptest::collection::vec((title(), tree()), 0..3),
+    ) {
+        let toml = runbook_toml(&phases, &back);
+        let loaded = load("x.toml", toml.as_bytes());
+        // Titles may clash; that is somebody else's test.
+        prop_assume!(!loaded.has_errors());
+        let before = loaded.runbook.unwrap();
+        let written = export(&before, None);
+        let (_, after) = read(&written);
+        prop_assert_eq!(shape(&after), shape(&before), "{}", written);
+    }
+}
+
+/// Titles with everything that means something in Markdown.
+fn title() -> impl Strategy<Value = String> {
+    "([a-zA-Z0-9.:_*`#~|<>&!()\\[\\]+-]{1,6} ?){1,4}[a-z]".prop_map(|title| title.trim().to_owned())
+}
+
+#[derive(Clone, Debug)]
+struct Tree(Vec<(String, Tree)>);
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let leaf = Just(Tree(Vec::new()));
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        proptest::collection::vec((title(), inner), 0..4).prop_map(Tree)
+    })
+}
+
+fn runbook_toml(
+    phases: &[(String, usize, Vec<(String, Tree)>)],
+    back: &[(String, Tree)],
+) -> String {
+    let mut toml = "format = 1\ntitle = \"Launch\"\n".to_owned();
+    for (title, stage, sections) in phases {
+        let stage = ["pre-launch", "launch", "post-launch"][*stage];
+        toml += &format!("[[phase]]\ntitle = {title:?}\nstage = {stage:?}\n");
+        for (title, steps) in sections {
+            toml += &format!(
+                "[[phase.section]]\ntitle = {title:?}\nsteps = {}\n",
+                steps_toml(steps)
+            );
+        }
+    }
+    for (title, steps) in back {
+        toml += &format!(
+            "[[rollback]]\ntitle = {title:?}\nsteps = {}\n",
+            steps_toml(steps)
+        );
+    }
+    toml
+}
+
+fn steps_toml(tree: &Tree) -> String {
+    let steps: Vec<String> = tree
+        .0
+        .iter()
+        .map(|(title, below)| format!("{{ title = {title:?}, steps = {} }}", steps_toml(below)))
+        .collect();
+    format!("[{}]", steps.join(", "))
+}
