@@ -136,6 +136,195 @@ fn what_was_exported_comes_back_the_same() {
     }
 }
 
+#[test]
+fn odd_boxes_are_tasks_and_what_is_hidden_or_code_is_none() {
+    let (import, runbook) = read(&fixture("odd.md"));
+    let titles = titles(&runbook);
+    for title in [
+        "データベースのバックアップ",
+        "監視を確認する",
+        "Announce",
+        "A box without a bullet that goes on",
+        "Undone thing",
+        "Not ours",
+        "Blocked thing",
+        "Important",
+        "Half",
+        "  tabbed",
+        "    deeper",
+        "quoted task",
+        "النسخ الاحتياطي",
+    ] {
+        assert!(titles.iter().any(|found| found == title), "{title}");
+    }
+    for title in [
+        "escaped",
+        "in indented code",
+        "in a heredoc",
+        "after an unclosed fence",
+        "a link",
+    ] {
+        assert!(!titles.iter().any(|found| found.trim() == title), "{title}");
+    }
+    assert_eq!(import.tasks, 24);
+    assert_eq!(
+        titles.iter().filter(|title| *title == "Same title").count(),
+        3
+    );
+}
+
+#[test]
+fn ticks_are_taken_away_and_said_once() {
+    let (import, runbook) = read("- [x] a\n- [ ] b\n- [X] c\n");
+    assert_eq!(titles(&runbook), ["a", "b", "c"]);
+    assert_eq!(
+        import
+            .guesses
+            .iter()
+            .filter(|note| note.what.contains("ticked"))
+            .count(),
+        1
+    );
+    assert_eq!((import.tasks, import.steps), (3, 3));
+}
+
+#[test]
+fn tables_with_boxes_become_steps_and_others_stay_text() {
+    let (import, runbook) = read(&fixture("table.md"));
+    assert_eq!(
+        titles(&runbook),
+        [
+            "Unit tests",
+            "Linting",
+            "Design doc",
+            "Alerts wired",
+            "  Staging",
+            "  Production",
+            "Dashboards",
+            "  Staging",
+            "  Production",
+            "Developer",
+            "SRE"
+        ]
+    );
+    assert_eq!(import.tasks, 7);
+    assert!(
+        runbook.steps[0]
+            .text
+            .as_ref()
+            .unwrap()
+            .contains("Coverage over 70 %")
+    );
+    assert_eq!(
+        runbook.steps[2].link.as_deref(),
+        Some("https://docs.example/design")
+    );
+    assert_eq!(runbook.steps[9].sign.as_deref(), Some("developer"));
+}
+
+#[test]
+fn numbered_runbooks_without_a_box_have_steps_and_commands() {
+    let (import, runbook) = read(&fixture("numbered.md"));
+    assert_eq!(import.tasks, 0);
+    let forward = runbook
+        .steps
+        .iter()
+        .filter(|step| matches!(step.home, Home::Section(_)));
+    assert_eq!(forward.count(), 8);
+    let command = runbook.steps[0].command.as_ref().unwrap();
+    assert_eq!(
+        (command.run.as_str(), command.level_written),
+        ("git checkout release", false)
+    );
+    assert_eq!(runbook.rollbacks[0].steps.len(), 2);
+
+    let (_, runbook) = read(&fixture("incident.md"));
+    assert_eq!(runbook.title, "During an incident");
+    assert_eq!(runbook.phases[0].sections[0].steps.len(), 3);
+    assert_eq!(runbook.rollbacks.len(), 1);
+}
+
+#[test]
+fn platforms_beside_each_other_are_options_with_their_ways_back() {
+    let (_, runbook) = read(&fixture("options.md"));
+    let (_, section) = runbook
+        .sections()
+        .find(|(_, section)| section.choice.is_some())
+        .unwrap();
+    let options = &section.choice.as_ref().unwrap().options;
+    assert_eq!(
+        options
+            .iter()
+            .map(|option| option.id.as_str())
+            .collect::<Vec<_>>(),
+        ["docker-compose", "kubernetes"]
+    );
+    let back: Vec<_> = runbook
+        .rollbacks
+        .iter()
+        .map(|rollback| (rollback.title.as_str(), rollback.option.as_deref()))
+        .collect();
+    assert_eq!(
+        back,
+        [
+            ("Docker Compose", Some("docker-compose")),
+            ("Kubernetes", Some("kubernetes")),
+            ("After the rollback", None)
+        ]
+    );
+    assert_eq!(runbook.triggers.len(), 2);
+    assert_eq!(runbook.phases[1].stage, Stage::PostLaunch);
+}
+
+#[test]
+fn nothing_is_taken_for_a_command_that_may_not_be_one() {
+    let text = "- [ ] a\n```yaml\nb: c\n```\n- [ ] d\n```\ne\n```\n\n```bash\nNAME=value\n```\n\n```sh\nnever closed\n";
+    let (import, runbook) = read(text);
+    assert!(runbook.steps.iter().all(|step| step.command.is_none()));
+    assert!(runbook.steps[0].text.as_ref().unwrap().contains("b: c"));
+    assert!(
+        import
+            .guesses
+            .iter()
+            .any(|note| note.what.contains("never closed"))
+    );
+}
+
+#[test]
+fn limits_are_said_clearly_and_what_is_refused_still_loads() {
+    let many = "- [ ] a\n".repeat(MOST_STEPS + 1);
+    let large = "a\n".repeat(MOST_BYTES / 2 + 1);
+    for (text, code) in [(many, "too-many-steps"), (large, "too-large")] {
+        let (import, runbook) = read(&text);
+        assert_eq!(import.refusal.unwrap().code, code);
+        assert!(runbook.steps.is_empty());
+    }
+    let (import, _) = read(&"- [ ] a\n".repeat(MOST_STEPS));
+    assert_eq!((import.tasks, import.refusal), (MOST_STEPS, None));
+}
+
+#[test]
+fn what_could_take_long_is_read_without_trouble() {
+    for text in [
+        "[".repeat(100_000),
+        "- ".repeat(50_000) + "[ ] deep",
+        ">".repeat(100_000),
+        "<!--".repeat(25_000),
+        "- [ ] ".to_owned() + &"${".repeat(50_000),
+        (0..300)
+            .map(|depth| " ".repeat(depth * 2) + "- [ ] a\n")
+            .collect(),
+        "## Deploy\n".repeat(20_000),
+    ] {
+        read(&text);
+    }
+}
+
+fn fixture(name: &str) -> String {
+    let files = fixtures();
+    files.into_iter().find(|(file, _)| file == name).unwrap().1
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -39,6 +39,7 @@ pub(super) fn arrange(document: Document, shared: &mut Shared) -> Outline {
         drafts: Vec::new(),
         pending: Vec::new(),
         later: false,
+        afterwards: false,
     };
     arranger.document(document);
     arranger.finish()
@@ -96,6 +97,8 @@ struct Arranger<'a> {
     pending: Vec<String>,
     /// A launch or what follows it was met: what says nothing of a stage comes after it.
     later: bool,
+    /// What follows a launch was met.
+    afterwards: bool,
 }
 
 /// Where a heading stands while the tree is walked.
@@ -142,13 +145,15 @@ impl Arranger<'_> {
         self.split_labels(&mut root, false);
         self.preamble(&mut root);
         let guesses: Vec<Option<Guess>> = root.children.iter().map(guess_of).collect();
+        let last_before = guesses.iter().rposition(|guess| {
+            guess.is_some_and(|guess| guess.strong && guess.stage == Stage::PreLaunch)
+        });
         for (index, mut node) in root.children.into_iter().enumerate() {
             let mut guess = guesses[index];
-            let later_before = guesses[index + 1..]
-                .iter()
-                .flatten()
-                .any(|later| later.strong && later.stage == Stage::PreLaunch);
-            if let Some(weak) = guess.as_mut().filter(|guess| !guess.strong && later_before) {
+            if let Some(weak) = guess
+                .as_mut()
+                .filter(|guess| !guess.strong && last_before > Some(index))
+            {
                 weak.stage = Stage::PreLaunch;
             }
             self.top_heading(&mut node, guess);
@@ -162,7 +167,8 @@ impl Arranger<'_> {
             root.blocks.remove(index);
             self.outline.summary = summary;
         }
-        let gathered = gather(self.shared, &root.blocks, self.mode, "");
+        let mut gathered = gather(self.shared, &root.blocks, self.mode, "");
+        self.numbered_headings(root, &mut gathered);
         if self.mode.plain {
             self.outline.comments.extend(gathered.text);
             return;
@@ -219,6 +225,7 @@ impl Arranger<'_> {
 
     fn open_written(&mut self, title: &str, stage: Stage, at: Option<SignedDuration>) -> Place {
         self.later |= stage != Stage::PreLaunch;
+        self.afterwards |= stage == Stage::PostLaunch;
         self.drafts.push(Draft {
             phase: phase(title, stage, at),
             plain: false,
@@ -235,12 +242,13 @@ impl Arranger<'_> {
     fn open_phase(&mut self, title: &str, line: usize, guess: Option<Guess>, leaf: bool) -> Place {
         let stage = match guess {
             // After the launch nothing goes back to it.
-            Some(guess) if guess.stage == Stage::Launch && self.after_launch() => Stage::PostLaunch,
+            Some(guess) if guess.stage == Stage::Launch && self.afterwards => Stage::PostLaunch,
             Some(guess) => guess.stage,
             None if self.later => Stage::PostLaunch,
             None => Stage::PreLaunch,
         };
         self.later |= stage != Stage::PreLaunch;
+        self.afterwards |= stage == Stage::PostLaunch;
         let mut phase = phase(title, stage, stage::time(title));
         if guess.is_some() {
             let what = format!("“{title}” is a {} phase", stage.name());
@@ -255,12 +263,6 @@ impl Arranger<'_> {
             written: false,
         });
         self.place(guess)
-    }
-
-    fn after_launch(&self) -> bool {
-        self.drafts
-            .iter()
-            .any(|draft| draft.phase.stage == Stage::PostLaunch)
     }
 
     fn place(&self, guess: Option<Guess>) -> Place {
@@ -466,26 +468,47 @@ impl Arranger<'_> {
                 step.at = step.at.or(Some(due));
             }
         }
-        self.numbered_heading(node, &mut gathered);
+        self.numbered_headings(node, &mut gathered);
         self.section(node, gathered, place);
     }
 
-    /// `Step 3: Drain the queue` in a document without boxes is a step even when only prose stands below it.
-    fn numbered_heading(&mut self, node: &Node, gathered: &mut Gathered) {
-        let lower = node.title.to_lowercase();
-        let numbered = lower
-            .strip_prefix("step ")
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-        if numbered && self.mode.ordered && gathered.steps.is_empty() && node.children.is_empty() {
-            self.shared
-                .notes
-                .guess(node.line, "a numbered heading was taken for a step");
-            gathered.steps.push(Step {
-                title: node.title.clone(),
-                text: std::mem::take(&mut gathered.text),
-                ..Step::default()
-            });
+    /// `Step 3: Drain the queue`: the headings below are the steps, where nothing in the document has a box.
+    fn numbered_headings(&mut self, node: &mut Node, gathered: &mut Gathered) {
+        if !self.mode.ordered || !is_procedure(node) {
+            return;
         }
+        for mut child in std::mem::take(&mut node.children) {
+            if is_numbered_step(&child) {
+                self.shared
+                    .notes
+                    .guess(child.line, "a numbered heading was taken for a step");
+                gathered.steps.push(self.numbered_step(&mut child));
+            } else {
+                node.children.push(child);
+            }
+        }
+    }
+
+    /// The step that a numbered heading stands for, with what stands below it.
+    fn numbered_step(&mut self, node: &mut Node) -> Step {
+        let ordered = Mode {
+            ordered: true,
+            ..self.mode
+        };
+        let saved = std::mem::replace(&mut self.mode, ordered);
+        let mut below = self.all_steps(node);
+        self.mode = saved;
+        let mut step = match below.steps.as_mut_slice() {
+            [only] if only.title == node.title => std::mem::take(only),
+            _ => Step {
+                title: node.title.clone(),
+                steps: below.steps,
+                ..Step::default()
+            },
+        };
+        step.text.extend(below.text);
+        step.comments.extend(below.comments);
+        step
     }
 
     fn section(&mut self, node: &mut Node, gathered: Gathered, place: Place) {
@@ -646,7 +669,7 @@ impl Arranger<'_> {
             sign_off: is_sign_off(&node.title),
             ..self.mode
         };
-        let numbered = self.mode.ordered && node.title.to_lowercase().starts_with("step ");
+        let numbered = self.mode.ordered && is_numbered_step(node);
         numbered
             || node.blocks.iter().any(|block| mode.takes(block))
             || node.children.iter().any(|child| self.has_steps(child))
@@ -833,6 +856,21 @@ fn guess_of(node: &Node) -> Option<Guess> {
             pure: false,
         })
     })
+}
+
+fn is_numbered_step(node: &Node) -> bool {
+    let lower = node.title.to_lowercase();
+    let number = lower.strip_prefix("step ");
+    number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Whether the headings below are the numbered steps of one procedure.
+fn is_procedure(node: &Node) -> bool {
+    node.children
+        .iter()
+        .filter(|child| is_numbered_step(child))
+        .count()
+        > 1
 }
 
 fn upkeep_title(title: &str) -> &str {

@@ -341,6 +341,9 @@ impl<'t> Reader<'t> {
     }
 
     fn open_prose(&mut self, range: &Range<usize>) -> &mut Prose {
+        // An escaped character begins behind its backslash, which says that it is no box.
+        let escaped = range.start > 0 && self.text.as_bytes()[range.start - 1] == b'\\';
+        let range = &(range.start - usize::from(escaped)..range.end);
         let (prose, whole) = self
             .prose
             .get_or_insert_with(|| (Prose::default(), range.clone()));

@@ -8,7 +8,7 @@ use super::super::stage;
 use super::super::steps::{Gathered, Mode, gather};
 use super::super::tree::{self, Node};
 use super::choices::platform;
-use super::{Arranger, visit, written_duration};
+use super::{Arranger, is_procedure, visit, written_duration};
 
 /// What is found below one heading that goes back.
 #[derive(Default)]
@@ -116,20 +116,7 @@ impl Arranger<'_> {
                 self.triggers(child, back);
                 continue;
             }
-            let ordered = Mode {
-                ordered: true,
-                ..self.mode
-            };
-            let saved = std::mem::replace(&mut self.mode, ordered);
-            let below = self.all_steps(child);
-            self.mode = saved;
-            gathered.comments.extend(below.comments);
-            gathered.steps.push(Step {
-                title: child.title.clone(),
-                text: below.text,
-                steps: below.steps,
-                ..Step::default()
-            });
+            gathered.steps.push(self.numbered_step(child));
         }
         self.push_rollback(node, gathered, back);
     }
@@ -289,12 +276,6 @@ fn goes_back(node: &Node, mode: Mode) -> bool {
                 .any(|block| rollback_mode(mode, node).takes(block));
     });
     found
-}
-
-/// Whether the headings below are the numbered stages of one procedure.
-fn is_procedure(node: &Node) -> bool {
-    let staged = |child: &Node| child.title.to_lowercase().starts_with("step ");
-    node.children.iter().filter(|child| staged(child)).count() > 1
 }
 
 fn is_aftermath(title: &str) -> bool {
