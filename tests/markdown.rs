@@ -1,5 +1,10 @@
 //! Checklists as people write them, imported and exported.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't go on may as well panic"
+)]
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
@@ -395,10 +400,9 @@ fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-fn runbook_toml(
-    phases: &[(String, usize, Vec<(String, Tree)>)],
-    back: &[(String, Tree)],
-) -> String {
+type Sections = Vec<(String, Tree)>;
+
+fn runbook_toml(phases: &[(String, usize, Sections)], back: &[(String, Tree)]) -> String {
     let mut toml = "format = 1\ntitle = \"Launch\"\n".to_owned();
     for (title, stage, sections) in phases {
         let stage = ["pre-launch", "launch", "post-launch"][*stage];

@@ -2,6 +2,11 @@
 //!
 //! The sources stand beside the repository and aren't part of it; without them there is nothing to test.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't go on may as well panic"
+)]
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 

@@ -493,7 +493,7 @@ fn fence_for(text: &str) -> String {
 fn inline(text: &str) -> String {
     let text: Vec<&str> = text.split_whitespace().collect();
     let text = text.join(" ");
-    let spans = text.matches('`').count() % 2 == 0 && !text.contains("``");
+    let spans = text.matches('`').count().is_multiple_of(2) && !text.contains("``");
     let mut result = String::with_capacity(text.len());
     let mut code = false;
     let mut characters = text.chars().peekable();
@@ -517,8 +517,98 @@ fn inline(text: &str) -> String {
 fn unnumbered(title: &str) -> String {
     let digits = title.trim_start_matches(|c: char| c.is_ascii_digit());
     let mut result = title.to_owned();
-    if digits.len() < title.len() && digits.starts_with(['.', ')']) {
+    if digits.len() < title.len() && digits.starts_with(['.', ')', ':']) {
         result.insert(title.len() - digits.len(), '\\');
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::journal::{Entry, Event};
+    use crate::runbook::load;
+    use crate::runbook::markdown::{import, to_toml};
+
+    const RUNBOOK: &str = r#"
+format = 1
+title = "Launch"
+[vars]
+VERSION = {}
+[[phase]]
+title = "Before"
+stage = "pre-launch"
+[[phase.section]]
+title = "Checks"
+steps = [
+  { title = "Roll out ${VERSION}", run = "deploy", undo = "undeploy" },
+  { title = "Backup size", record = { label = "size", unit = "GB" } },
+]
+"#;
+
+    fn run(events: Vec<Event>) -> (Arc<Runbook>, Run) {
+        let runbook = Arc::new(load("x.toml", RUNBOOK.as_bytes()).runbook.unwrap());
+        let entries = events.into_iter().enumerate().map(|(index, event)| Entry {
+            seq: index as u64 + 1,
+            at: Timestamp::from_second(1_700_000_000).unwrap(),
+            by: "ana".to_owned(),
+            event,
+        });
+        (Arc::clone(&runbook), Run::replay(runbook, entries))
+    }
+
+    #[test]
+    fn a_run_is_written_with_its_ticks_values_names_and_notes() {
+        let step = crate::runbook::StepId("before/checks/backup-size".to_owned());
+        let (runbook, run) = run(vec![
+            Event::StepDone {
+                step: step.clone(),
+                basis: Basis::Attested,
+                value: Some("42".to_owned()),
+                signed: None,
+                evidence: None,
+            },
+            Event::NoteAdded {
+                step: Some(step),
+                text: "- [ ] not a task".to_owned(),
+            },
+        ]);
+        let written = export(&runbook, Some(&run));
+        assert!(written.contains("- [ ] Roll out ${VERSION}"), "{written}");
+        assert!(written.contains("- [x] Backup size"), "{written}");
+        assert!(
+            written.contains("done · by ana, 2023-11-14 22:13:20Z · value 42"),
+            "{written}"
+        );
+        assert!(written.contains("Note by ana"), "{written}");
+        let back = load(
+            "x.toml",
+            to_toml(&import("x.md", written.as_bytes())).as_bytes(),
+        );
+        let titles: Vec<&str> = back
+            .runbook
+            .as_ref()
+            .unwrap()
+            .steps
+            .iter()
+            .map(|step| step.title.as_str())
+            .collect();
+        assert_eq!(titles, ["Roll out ${VERSION}", "Backup size"]);
+    }
+
+    #[test]
+    fn what_could_be_read_as_more_than_prose_is_fenced() {
+        for line in ["- [ ] a", "# a", "1. a", "```", "    a", "[x] a", "a ____"] {
+            assert!(is_markup(line), "{line}");
+        }
+        assert!(!is_markup("- a plain item, and 1 number"));
+    }
+
+    #[test]
+    fn titles_mean_themselves() {
+        assert_eq!(inline("a_b _c_ `x*y` [d](e)"), r"a_b \_c\_ `x*y` \[d\](e)");
+        assert_eq!(unnumbered("1. a"), r"1\. a");
+    }
 }

@@ -52,18 +52,16 @@ pub struct Import {
 
 /// Reads a checklist. Nothing is executed or contacted, and the same bytes always give the same result.
 pub fn import(file_name: &str, bytes: &[u8]) -> Import {
-    if bytes.len() > MOST_BYTES {
-        let message = format!(
-            "the file has {} bytes; a checklist may have {MOST_BYTES}",
-            bytes.len()
-        );
-        return refuse(
-            file_name,
-            "too-large",
-            message,
-            "split it into several checklists",
-        );
-    }
+    read(file_name, bytes).unwrap_or_else(|refusal| refuse(file_name, *refusal))
+}
+
+fn read(file_name: &str, bytes: &[u8]) -> Result<Import, Box<Diagnostic>> {
+    check(
+        "too-large",
+        bytes.len(),
+        MOST_BYTES,
+        "bytes in the checklist",
+    )?;
     let mut shared = Shared::default();
     let source = source::read(bytes, &mut shared.notes);
     let root = tree::read(&source.text, &mut shared.notes);
@@ -74,43 +72,44 @@ pub fn import(file_name: &str, bytes: &[u8]) -> Import {
     };
     let outline = arrange::arrange(document, &mut shared);
     let steps = outline.steps();
-    if steps > MOST_STEPS {
-        let message = format!("the checklist has {steps} steps; a runbook may have {MOST_STEPS}");
-        return refuse(
-            file_name,
-            "too-many-steps",
-            message,
-            "split it into several checklists",
-        );
-    }
+    check(
+        "too-many-steps",
+        steps,
+        MOST_STEPS,
+        "steps in the checklist",
+    )?;
     let toml = write::toml(&outline);
-    if toml.len() > MOST_BYTES {
-        let message = format!(
-            "the runbook would have {} bytes; it may have {MOST_BYTES}",
-            toml.len()
-        );
-        return refuse(
-            file_name,
-            "too-large",
-            message,
-            "split the checklist into several",
-        );
-    }
+    check(
+        "too-large",
+        toml.len(),
+        MOST_BYTES,
+        "bytes in the runbook made of it",
+    )?;
     shared.notes.keep_lost(&source.text, &toml);
     if steps == 0 {
-        shared
-            .notes
-            .guess(1, "nothing in this file looks like a step");
+        let what = "nothing in this file looks like a step";
+        shared.notes.guess(1, what);
     }
     let (guesses, kept) = shared.notes.into_lists();
-    Import {
+    Ok(Import {
         tasks: shared.tasks,
         steps,
         guesses,
         kept,
         refusal: None,
         toml,
+    })
+}
+
+fn check(code: &'static str, count: usize, most: usize, what: &str) -> Result<(), Box<Diagnostic>> {
+    if count <= most {
+        return Ok(());
     }
+    let message = format!("there are {count} {what}; there may be {most}");
+    let diagnostic = Diagnostic::error(code, 0..0, message);
+    Err(Box::new(
+        diagnostic.help("split it into several checklists"),
+    ))
 }
 
 /// The TOML of an import: it loads without errors, also where the checklist was refused.
@@ -118,13 +117,11 @@ pub fn to_toml(import: &Import) -> String {
     import.toml.clone()
 }
 
-fn refuse(file_name: &str, code: &'static str, message: String, help: &str) -> Import {
+fn refuse(file_name: &str, refusal: Diagnostic) -> Import {
+    let name = arrange::base_name(file_name);
     let outline = outline::Outline {
         title: "Checklist".to_owned(),
-        comments: vec![format!(
-            "{} was not imported: {message}",
-            arrange::base_name(file_name)
-        )],
+        comments: vec![format!("{name} was not imported: {}", refusal.message)],
         ..outline::Outline::default()
     };
     Import {
@@ -132,8 +129,8 @@ fn refuse(file_name: &str, code: &'static str, message: String, help: &str) -> I
         steps: 0,
         guesses: Vec::new(),
         kept: Vec::new(),
-        refusal: Some(Diagnostic::error(code, 0..0, message).help(help)),
         toml: write::toml(&outline),
+        refusal: Some(refusal),
     }
 }
 

@@ -6,19 +6,20 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::blocks::{Block, Item, Kind, List};
+use super::fields;
 use super::marks::legend_entry;
-use super::outline::{Choice, Command, Outline, Phase, Section, Step, Upkeep};
+use super::outline::{Choice, Outline, Phase, Section, Step};
 use super::source::Field;
 use super::stage::{self, Guess};
 use super::steps::{Gathered, Mode, Shared, gather};
 use super::tree::{self, Node};
-use super::{fields, outline, shell};
 use crate::runbook::Stage;
-use crate::runbook::load::MOST_LEVELS;
 use crate::runbook::text::{parse_duration, parse_offset};
 
 mod back;
 mod choices;
+mod finish;
+mod lists;
 
 /// How an export begins.
 const EXPORT_MARK: &str = "<!-- Exported by tminus";
@@ -271,170 +272,6 @@ impl Arranger<'_> {
             path: Vec::new(),
             guess,
             must: false,
-        }
-    }
-
-    /// Headings that are no phase and no section; says whether this is one.
-    fn special(&mut self, node: &mut Node) -> bool {
-        if stage::is_rollback(&node.title) || stage::is_trigger(&node.title, false) {
-            return self.way_back(node);
-        }
-        if let Some(every) =
-            stage::recurrence(upkeep_title(&node.title)).filter(|_| self.has_steps(node))
-        {
-            self.upkeep(node, every);
-            return true;
-        }
-        let lower = node.title.to_lowercase();
-        match lower.as_str() {
-            title if title.contains("command") && !self.has_boxes(node) => {
-                self.quick_commands(node)
-            }
-            "contact" | "contacts" => self.contacts(node),
-            "links"
-            | "resources"
-            | "references"
-            | "external resources"
-            | "additional resources" => self.links(node),
-            _ => false,
-        }
-    }
-
-    /// The same for the headings that an export writes.
-    fn special_of_export(&mut self, node: &mut Node) -> bool {
-        if let Some(every) = written_duration(&node.title, "every") {
-            self.upkeep(node, every);
-            return true;
-        }
-        match node.title.as_str() {
-            title if title.starts_with("Rollback") => {
-                self.way_back(node);
-                true
-            }
-            "Quick commands" => self.quick_commands(node),
-            "Contacts" => self.contacts(node),
-            "Links" => self.links(node),
-            _ => false,
-        }
-    }
-
-    fn upkeep(&mut self, node: &mut Node, every: Duration) {
-        let title = upkeep_title(&node.title).to_owned();
-        let title = title
-            .rsplit_once(" (every ")
-            .map_or(title.as_str(), |(title, _)| title)
-            .to_owned();
-        let gathered = self.all_steps(node);
-        let what = format!("“{title}” recurs: it became a list of upkeep");
-        self.shared.notes.guess(node.line, &what);
-        let mut comments = vec![format!("guessed from line {}: {what}", node.line)];
-        comments.extend(gathered.comments);
-        comments.extend(gathered.text);
-        self.outline.upkeep.push(Upkeep {
-            title,
-            every,
-            comments,
-            steps: gathered.steps,
-        });
-    }
-
-    /// The steps of a heading and of all below it, which become groups.
-    fn all_steps(&mut self, node: &mut Node) -> Gathered {
-        self.heading_rest(node);
-        let mut gathered = gather(self.shared, &node.blocks, self.mode, &node.title);
-        for child in &mut node.children {
-            let below = self.all_steps(child);
-            gathered.comments.extend(below.comments);
-            if below.steps.is_empty() {
-                self.shared.notes.keep(child.line, &child.title);
-                gathered.text.push(child.title.clone());
-                gathered.text.extend(below.text);
-                continue;
-            }
-            gathered.steps.push(Step {
-                title: child.title.clone(),
-                text: below.text,
-                steps: below.steps,
-                ..Step::default()
-            });
-        }
-        gathered
-    }
-
-    fn quick_commands(&mut self, node: &Node) -> bool {
-        let mut commands = Vec::new();
-        let mut alone = true;
-        visit(node, &mut |node| {
-            for block in &node.blocks {
-                match &block.kind {
-                    Kind::Code(code) if code.closed => {
-                        match shell::classify(&code.language, &code.body) {
-                            shell::Use::Command(run) => {
-                                commands.push((node.title.clone(), node.line, block.line, run))
-                            }
-                            _ => alone = false,
-                        }
-                    }
-                    Kind::Rule => {}
-                    _ => alone = false,
-                }
-            }
-        });
-        if commands.is_empty() || !alone {
-            return false;
-        }
-        self.shared.notes.keep(node.line, &node.title);
-        self.outline
-            .comments
-            .push(format!("Quick commands are those under “{}”.", node.title));
-        for (heading, heading_line, line, run) in commands {
-            self.shared.notes.guess(
-                line,
-                "taken for quick commands; destructive until a level is written",
-            );
-            self.shared.notes.keep(heading_line, &heading);
-            for piece in shell::pieces(&run) {
-                let title = piece
-                    .title
-                    .map_or(heading.clone(), |title| format!("{heading}: {title}"));
-                self.outline.commands.push(Command {
-                    title,
-                    run: piece.run,
-                });
-            }
-        }
-        true
-    }
-
-    fn contacts(&mut self, node: &Node) -> bool {
-        let Some(items) = only_items(node) else {
-            return false;
-        };
-        let pairs: Option<Vec<(String, String)>> = items.iter().map(|item| contact(item)).collect();
-        match pairs {
-            Some(pairs) => {
-                self.shared.notes.keep(node.line, &node.title);
-                self.shared.notes.guess(node.line, "taken for contacts");
-                self.outline.contacts.extend(pairs);
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn links(&mut self, node: &Node) -> bool {
-        let Some(items) = only_items(node) else {
-            return false;
-        };
-        let pairs: Option<Vec<(String, String)>> = items.iter().map(|item| link(item)).collect();
-        match pairs {
-            Some(pairs) => {
-                self.shared.notes.keep(node.line, &node.title);
-                self.shared.notes.guess(node.line, "taken for links");
-                self.outline.links.extend(pairs);
-                true
-            }
-            None => false,
         }
     }
 
@@ -720,86 +557,6 @@ impl Arranger<'_> {
         }
         title.or(named).filter(|title| !title.trim().is_empty())
     }
-
-    fn finish(mut self) -> Outline {
-        self.summarise_marks();
-        merge_plain(&mut self.drafts);
-        let kept = std::mem::take(&mut self.pending);
-        self.place_rest(kept);
-        let mut drafts = std::mem::take(&mut self.drafts);
-        for draft in drafts.iter().filter(|draft| is_hollow(draft)) {
-            self.outline.comments.push(format!(
-                "Everything under “{}” went elsewhere.",
-                draft.phase.title
-            ));
-            self.outline
-                .comments
-                .extend(draft.phase.comments.iter().cloned());
-        }
-        drafts.retain(|draft| !is_hollow(draft));
-        let ordered = drafts.is_sorted_by_key(place_in_time);
-        if !ordered && !drafts.iter().any(|draft| draft.written) {
-            self.shared
-                .notes
-                .guess(1, "phases were put in the order of their stages");
-            drafts.sort_by_key(place_in_time);
-        }
-        self.outline.phases = drafts.into_iter().map(|draft| draft.phase).collect();
-        self.outline.variables = std::mem::take(&mut self.shared.variables);
-        self.outline.roles = std::mem::take(&mut self.shared.roles);
-        limit_depth(&mut self.outline, self.shared);
-        self.outline
-    }
-
-    /// Texts after the last section go into one of their own.
-    fn place_rest(&mut self, text: Vec<String>) {
-        if text.is_empty() {
-            return;
-        }
-        let section = Section {
-            title: "Notes".to_owned(),
-            text,
-            ..Section::default()
-        };
-        match self.drafts.last_mut() {
-            Some(draft) => draft.phase.sections.push(section),
-            None => self.drafts.push(Draft {
-                phase: Phase {
-                    sections: vec![section],
-                    ..phase("Notes", Stage::PreLaunch, None)
-                },
-                plain: false,
-                written: false,
-            }),
-        }
-    }
-
-    /// Says once what became of ticks and status marks.
-    fn summarise_marks(&mut self) {
-        let (count, line) = self.shared.ticked;
-        if count > 0 {
-            let what = format!(
-                "{count} ticked boxes start open: a checklist's ticks aren't those of a run"
-            );
-            self.shared.notes.guess(line, &what);
-            self.outline
-                .comments
-                .push(format!("guessed from line {line}: {what}"));
-        }
-        for (sign, (count, line)) in std::mem::take(&mut self.shared.statuses) {
-            let meaning = self.shared.legend.get(&sign);
-            let meaning = meaning
-                .map(|meaning| format!(" ({meaning})"))
-                .unwrap_or_default();
-            let what = format!(
-                "{count} × {sign}{meaning}: status marks are kept as text, every step starts open"
-            );
-            self.shared.notes.guess(line, &what);
-            self.outline
-                .comments
-                .push(format!("guessed from line {line}: {what}"));
-        }
-    }
 }
 
 fn phase(title: &str, stage: Stage, at: Option<SignedDuration>) -> Phase {
@@ -810,19 +567,6 @@ fn phase(title: &str, stage: Stage, at: Option<SignedDuration>) -> Phase {
         comments: Vec::new(),
         sections: Vec::new(),
     }
-}
-
-/// Phases go by stage; before the launch those of its own day come last.
-fn place_in_time(draft: &Draft) -> (Stage, bool) {
-    let day = SignedDuration::from_hours(-24);
-    let same_day = draft.phase.at.is_some_and(|at| at >= day);
-    let stage = draft.phase.stage;
-    (stage, stage == Stage::PreLaunch && same_day)
-}
-
-/// A phase that nothing was put into.
-fn is_hollow(draft: &Draft) -> bool {
-    draft.phase.sections.is_empty() && !draft.written
 }
 
 fn below(place: &Place, title: &str) -> Place {
@@ -871,10 +615,6 @@ fn is_procedure(node: &Node) -> bool {
         .filter(|child| is_numbered_step(child))
         .count()
         > 1
-}
-
-fn upkeep_title(title: &str) -> &str {
-    title.strip_prefix("Upkeep: ").unwrap_or(title)
 }
 
 fn is_sign_off(title: &str) -> bool {
@@ -970,133 +710,6 @@ fn legend(list: &List) -> Option<Vec<(String, String)>> {
     let entries: Vec<(String, String)> = list.items.iter().map(entry).collect::<Option<_>>()?;
     let signs: HashSet<&String> = entries.iter().map(|(sign, _)| sign).collect();
     (signs.len() == entries.len() && list.boxes == 0).then_some(entries)
-}
-
-/// The items of a heading's only list, if there is nothing else.
-fn only_items(node: &Node) -> Option<&[Item]> {
-    let mut blocks = node
-        .blocks
-        .iter()
-        .filter(|block| !matches!(block.kind, Kind::Rule));
-    match (blocks.next().map(|block| &block.kind), blocks.next()) {
-        (Some(Kind::List(list)), None) if node.children.is_empty() && list.boxes == 0 => {
-            Some(&list.items)
-        }
-        _ => None,
-    }
-}
-
-fn contact(item: &Item) -> Option<(String, String)> {
-    let [block] = item.blocks.as_slice() else {
-        return None;
-    };
-    let Kind::Prose(prose) = &block.kind else {
-        return None;
-    };
-    let text = prose.joined();
-    let (name, reach) = text.split_once(": ")?;
-    let whole = !super::loses_words(&block.raw, &[&text]);
-    (whole && !name.trim().is_empty() && !reach.trim().is_empty())
-        .then(|| (name.trim().to_owned(), reach.trim().to_owned()))
-}
-
-fn link(item: &Item) -> Option<(String, String)> {
-    let [block] = item.blocks.as_slice() else {
-        return None;
-    };
-    let Kind::Prose(prose) = &block.kind else {
-        return None;
-    };
-    let [url] = prose.links.as_slice() else {
-        return None;
-    };
-    let title = prose.joined();
-    let whole = !super::loses_words(&block.raw, &[&title, url]);
-    (whole && !title.is_empty() && !url.is_empty()).then(|| (title, url.clone()))
-}
-
-/// Neighbouring phases that are no more than a section each become one.
-fn merge_plain(drafts: &mut Vec<Draft>) {
-    let mut merged: Vec<Draft> = Vec::new();
-    let mut sizes: Vec<usize> = Vec::new();
-    for draft in drafts.drain(..) {
-        match merged.last_mut() {
-            Some(last) if last.plain && draft.plain && last.phase.stage == draft.phase.stage => {
-                last.phase.sections.extend(draft.phase.sections);
-                last.phase.comments.extend(draft.phase.comments);
-                if let Some(size) = sizes.last_mut() {
-                    *size += 1;
-                }
-            }
-            _ => {
-                merged.push(draft);
-                sizes.push(1);
-            }
-        }
-    }
-    for (draft, size) in merged.iter_mut().zip(sizes) {
-        if size > 1 {
-            draft.phase.title = match draft.phase.stage {
-                Stage::PreLaunch => "Before launch",
-                Stage::Launch => "Launch",
-                Stage::PostLaunch => "After launch",
-            }
-            .to_owned();
-        }
-    }
-    *drafts = merged;
-}
-
-/// Steps below the deepest level that a runbook may have move up to it.
-fn limit_depth(outline: &mut Outline, shared: &mut Shared) {
-    let before = outline.steps();
-    let mut moved = 0;
-    let sections = outline
-        .phases
-        .iter_mut()
-        .flat_map(|phase| &mut phase.sections);
-    let forward = sections.flat_map(|section| {
-        let options = section.options.iter_mut().map(|option| &mut option.steps);
-        std::iter::once(&mut section.steps).chain(options)
-    });
-    let back = outline
-        .rollbacks
-        .iter_mut()
-        .map(|rollback| &mut rollback.steps);
-    let again = outline.upkeep.iter_mut().map(|upkeep| &mut upkeep.steps);
-    for steps in forward.chain(back).chain(again) {
-        moved += flatten(steps, 1);
-    }
-    if moved > 0 {
-        let what = format!("{moved} items nested deeper than {MOST_LEVELS} levels moved up");
-        shared.notes.guess(1, what);
-    }
-    debug_assert_eq!(before, outline.steps(), "moving steps up loses none");
-}
-
-fn flatten(steps: &mut Vec<Step>, level: usize) -> usize {
-    if level < MOST_LEVELS {
-        return steps
-            .iter_mut()
-            .map(|step| flatten(&mut step.steps, level + 1))
-            .sum();
-    }
-    let mut flat = Vec::new();
-    let mut moved = 0;
-    for step in steps.drain(..) {
-        moved += outline::count(&step.steps);
-        spread(step, &mut flat);
-    }
-    *steps = flat;
-    moved
-}
-
-fn spread(mut step: Step, flat: &mut Vec<Step>) {
-    let below = std::mem::take(&mut step.steps);
-    flat.push(step);
-    for step in below {
-        spread(step, flat);
-    }
 }
 
 /// A duration written by an export, `(every 7d)` or `(within 5m)`, behind this word at the end of a title.

@@ -154,9 +154,9 @@ fn stands_alone(run: &str) -> bool {
             || is_setting(line.trim())
             || first.contains("()")
     };
-    let whole = !run.contains("<<") && run.matches('\'').count() % 2 == 0;
+    let whole = !run.contains("<<") && run.matches('\'').count().is_multiple_of(2);
     whole
-        && run.matches('"').count() % 2 == 0
+        && run.matches('"').count().is_multiple_of(2)
         && !run.trim_end().ends_with(['\\', '|', '{', '('])
         && !run.lines().any(stateful)
         && !run.lines().any(|line| line.starts_with(['}', ')']))

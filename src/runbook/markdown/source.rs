@@ -36,13 +36,17 @@ pub(super) fn read(bytes: &[u8], notes: &mut Notes) -> Source {
 }
 
 fn decode(bytes: &[u8], notes: &mut Notes) -> String {
-    let (wide, order): (&[u8], fn([u8; 2]) -> u16) = match bytes {
-        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
+    let (wide, little) = match bytes {
+        [0xff, 0xfe, rest @ ..] => (rest, true),
+        [0xfe, 0xff, rest @ ..] => (rest, false),
         _ => return decode_narrow(bytes, notes),
     };
+    let unit = |pair: &[u8; 2]| match little {
+        true => u16::from_le_bytes(*pair),
+        false => u16::from_be_bytes(*pair),
+    };
     notes.guess(1, "the file is UTF-16");
-    let units = wide.as_chunks::<2>().0.iter().copied().map(order);
+    let units = wide.as_chunks::<2>().0.iter().map(unit);
     char::decode_utf16(units)
         .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect()

@@ -276,78 +276,101 @@ pub(super) fn stage(heading: &str) -> Option<Guess> {
     Some(guess(stage, strong))
 }
 
+/// Words, or pairs of words, that name a stage; the first row that is met decides.
+const STAGES: [(Stage, bool, &[&str]); 4] = [
+    (
+        Stage::PostLaunch,
+        true,
+        &[
+            "first 24",
+            "first 48",
+            "first week",
+            "first day",
+            "first hour",
+            "success criteria",
+            "within",
+            "post",
+            "after",
+            "afterwards",
+            "hypercare",
+            "soak",
+            "postmortem",
+            "retrospective",
+            "aftercare",
+            "postlaunch",
+            "postdeployment",
+            "postdeploy",
+            "postrelease",
+        ],
+    ),
+    (
+        Stage::PreLaunch,
+        true,
+        &[
+            "pre",
+            "before",
+            "prelaunch",
+            "predeployment",
+            "predeploy",
+            "prerelease",
+            "preflight",
+            "prerequisites",
+            "prerequisite",
+            "readiness",
+            "preparation",
+            "preparations",
+            "prepare",
+            "planning",
+            "critical",
+        ],
+    ),
+    (
+        Stage::Launch,
+        true,
+        &[
+            "launch day",
+            "go live",
+            "day of",
+            "release day",
+            "launch",
+            "golive",
+            "cutover",
+            "during",
+            "rollout",
+            "liftoff",
+            "deployment phase",
+            "deployment execution",
+            "deployment day",
+            "deployment window",
+            "deploy phase",
+            "deploy day",
+            "deploy window",
+        ],
+    ),
+    (
+        Stage::Launch,
+        false,
+        &[
+            "deployment",
+            "deploy",
+            "deploying",
+            "release",
+            "publish",
+            "execution",
+            "migration",
+        ],
+    ),
+];
+
 fn stage_of_words(words: &[String]) -> Option<(Stage, bool)> {
-    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let pair = |a: &str, b: &str| words.windows(2).any(|two| two[0] == a && two[1] == b);
-    let starts = |start: &str| {
-        words
-            .iter()
-            .any(|word| word.len() > start.len() && word.starts_with(start))
+    let says = |named: &&str| match named.split_once(' ') {
+        Some((first, second)) => words
+            .windows(2)
+            .any(|two| two[0] == first && two[1] == second),
+        None => words.iter().any(|word| word == named),
     };
-    let first_time = pair("first", "24")
-        || pair("first", "week")
-        || pair("first", "day")
-        || pair("first", "hour");
-    let afterwards = [
-        "post",
-        "after",
-        "afterwards",
-        "hypercare",
-        "soak",
-        "postmortem",
-        "retrospective",
-        "aftercare",
-    ];
-    if first_time
-        || pair("first", "48")
-        || pair("success", "criteria")
-        || has(&["within"])
-        || has(&afterwards)
-    {
-        return Some((Stage::PostLaunch, true));
-    }
-    if starts("postlaunch") || has(&["postlaunch", "postdeployment", "postdeploy", "postrelease"]) {
-        return Some((Stage::PostLaunch, true));
-    }
-    let before = [
-        "pre",
-        "before",
-        "prelaunch",
-        "predeployment",
-        "predeploy",
-        "prerelease",
-        "preflight",
-        "prerequisites",
-        "prerequisite",
-        "readiness",
-        "preparation",
-        "preparations",
-        "prepare",
-        "planning",
-        "critical",
-    ];
-    if has(&before) {
-        return Some((Stage::PreLaunch, true));
-    }
-    let day =
-        pair("launch", "day") || pair("go", "live") || pair("day", "of") || pair("release", "day");
-    let moment = [
-        "launch", "golive", "cutover", "during", "rollout", "liftoff",
-    ];
-    let phase = has(&["deployment", "deploy"]) && has(&["phase", "execution", "day", "window"]);
-    if day || phase || has(&moment) {
-        return Some((Stage::Launch, true));
-    }
-    let topics = [
-        "deployment",
-        "deploy",
-        "deploying",
-        "release",
-        "publish",
-        "execution",
-        "migration",
-    ];
-    has(&topics).then_some((Stage::Launch, false))
+    let row = STAGES.iter().find(|(_, _, names)| names.iter().any(says));
+    row.map(|(stage, strong, _)| (*stage, *strong))
 }
 
 #[cfg(test)]

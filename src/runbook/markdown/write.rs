@@ -334,8 +334,12 @@ impl<'o> Writer<'o> {
             .record
             .as_ref()
             .map(|(label, unit)| match unit.as_str() {
-                "" => format!("{{ label = {} }}", quoted(label)),
-                unit => format!("{{ label = {}, unit = {} }}", quoted(label), quoted(unit)),
+                "" => format!("{{ label = {} }}", self.shown(label)),
+                unit => format!(
+                    "{{ label = {}, unit = {} }}",
+                    self.shown(label),
+                    self.shown(unit)
+                ),
             });
         let text = (!step.text.is_empty()).then(|| self.shown(&step.text.join("\n")));
         let pairs = [

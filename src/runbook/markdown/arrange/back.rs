@@ -123,7 +123,8 @@ impl Arranger<'_> {
 
     fn push_rollback(&mut self, node: &Node, gathered: Gathered, back: &mut Back) {
         let title = node.title.strip_prefix("Rollback: ").unwrap_or(&node.title);
-        let within = written_duration(title, "within").or_else(|| stage::budget(title));
+        let guessed = || stage::budget(title).filter(|_| !self.mode.plain);
+        let within = written_duration(title, "within").or_else(guessed);
         let title = title
             .rsplit_once(" (within ")
             .map_or(title, |(title, _)| title);
@@ -132,7 +133,12 @@ impl Arranger<'_> {
         let mut comments = vec![format!("guessed from line {}: {what}", node.line)];
         comments.extend(gathered.comments);
         back.rollbacks.push(Rollback {
-            title: title.trim_end_matches(':').to_owned(),
+            title: if self.mode.plain {
+                title
+            } else {
+                title.trim_end_matches(':')
+            }
+            .to_owned(),
             option: self.option_of(title),
             within,
             text: gathered.text,
