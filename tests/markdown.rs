@@ -282,6 +282,16 @@ fn platforms_beside_each_other_are_options_with_their_ways_back() {
 }
 
 #[test]
+fn boxes_a_column_short_of_their_numbered_item_stand_below_it() {
+    let (_, runbook) =
+        read("1. **Auth**\n  - [ ] tokens\n  - [ ] sessions\n2. **Gateway**\n  - [ ] schema\n");
+    assert_eq!(
+        titles(&runbook),
+        ["Auth", "  tokens", "  sessions", "Gateway", "  schema"]
+    );
+}
+
+#[test]
 fn nothing_is_taken_for_a_command_that_may_not_be_one() {
     let text = "- [ ] a\n```yaml\nb: c\n```\n- [ ] d\n```\ne\n```\n\n```bash\nNAME=value\n```\n\n```sh\nnever closed\n";
     let (import, runbook) = read(text);

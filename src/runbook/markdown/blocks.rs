@@ -472,12 +472,19 @@ impl<'t> Reader<'t> {
         if matches!(kind, Kind::Quote(_)) {
             raw = dedented(&raw, 0).to_owned();
         }
-        self.blocks().push(Block {
+        let indented = self.levels.is_empty() && range.start > self.starts[self.row(range.start)];
+        let block = Block {
             line,
             end,
             raw,
             kind,
-        });
+        };
+        match self.blocks().last_mut() {
+            Some(last) if indented && last.end == line && belongs_below(last, &block) => {
+                adopt(last, block)
+            }
+            _ => self.blocks().push(block),
+        }
     }
 
     fn end_without_blank(&self, range: &Range<usize>) -> usize {
@@ -530,6 +537,27 @@ impl<'t> Reader<'t> {
             self.top.extend(lost);
             self.top.sort_by_key(|block| block.line);
         }
+    }
+}
+
+/// Whether a list is meant to stand below the last item of the one before it, though its indentation is a column
+/// short: two spaces below `1. item`.
+fn belongs_below(before: &Block, block: &Block) -> bool {
+    match (&before.kind, &block.kind) {
+        (Kind::List(before), Kind::List(list)) => before.ordered && !list.ordered && list.boxes > 0,
+        _ => false,
+    }
+}
+
+fn adopt(before: &mut Block, block: Block) {
+    before.end = block.end;
+    before.raw = format!("{}\n{}", before.raw, block.raw);
+    if let Kind::List(list) = &mut before.kind
+        && let Some(item) = list.items.last_mut()
+    {
+        list.boxes += block.boxes();
+        item.boxes += block.boxes();
+        item.blocks.push(block);
     }
 }
 
