@@ -472,7 +472,9 @@ impl<'t> Reader<'t> {
         if matches!(kind, Kind::Quote(_)) {
             raw = dedented(&raw, 0).to_owned();
         }
-        let indented = self.levels.is_empty() && range.start > self.starts[self.row(range.start)];
+        let before = range.start - self.starts[self.row(range.start)];
+        let blank = self.text[range.clone()].starts_with([' ', '\t']);
+        let indented = self.levels.is_empty() && (before > 0 || blank);
         let block = Block {
             line,
             end,
