@@ -441,7 +441,7 @@ fn probe(probe: &Probe) -> String {
                 }
             )
         }
-        Probe::Tls { host, port } => format!("{host}:{port}"),
+        Probe::Tls { host, port, .. } => format!("{host}:{port}"),
         Probe::Dns {
             name,
             record,

@@ -62,11 +62,15 @@ impl Lowering<'_> {
             .whole(table.recover_after.as_ref(), 1..=1000)
             .unwrap_or(2);
         let expect = std::mem::take(&mut table.expect.0);
-        let probe = self.probe(table, &span);
-        let expect = probe
+        let mut probe = self.probe(table, &span);
+        let expect: Vec<Expectation> = probe
             .as_ref()
             .map(|probe| self.expectations(expect, probe.kind(), &span))
             .unwrap_or_default();
+        if let Some(Probe::Tls { refuses, .. }) = &mut probe {
+            let versions = expect.iter().filter_map(Expectation::refused_version);
+            *refuses = versions.map(str::to_owned).collect();
+        }
         // After a mistake a stand-in that looks at nothing takes the probe's place.
         let probe = probe.unwrap_or(Probe::Env {
             name: String::new(),
@@ -318,6 +322,7 @@ impl Lowering<'_> {
             port: table
                 .port
                 .map_or_else(|| "443".to_owned(), |port| self.port(port)),
+            refuses: Vec::new(),
         }
     }
 
