@@ -120,6 +120,29 @@ impl fmt::Display for Reason {
     }
 }
 
+/// How bad it is when a check's expectations don't hold.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The launch can't do without it.
+    #[default]
+    Fail,
+    /// It is worth knowing, and stops nothing.
+    Warn,
+}
+
+impl Severity {
+    /// The verdict of a check of this severity.
+    pub fn temper(self, verdict: Verdict) -> Verdict {
+        match (self, verdict) {
+            (Self::Warn, Verdict::Fail) => Verdict::Warn,
+            (_, verdict) => verdict,
+        }
+    }
+}
+
 /// A probe with expectations, as the runbook defines it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
@@ -131,6 +154,8 @@ pub struct Check {
     pub probe: Probe,
     /// What has to hold, all of it.
     pub expect: Vec<Expectation>,
+    /// How bad it is when they don't hold.
+    pub severity: Severity,
     /// How often to look.
     pub every: Duration,
     /// How long one look may take; shorter than `every`.

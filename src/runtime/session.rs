@@ -146,7 +146,7 @@ pub fn pick(mut picker: Picker, theme: &Theme) -> Result<PickerOutcome, SessionE
     })
 }
 
-fn start_runtime() -> Result<tokio::runtime::Runtime, SessionError> {
+pub(super) fn start_runtime() -> Result<tokio::runtime::Runtime, SessionError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -200,6 +200,7 @@ fn check(check: &Check) -> Value {
         "timeout": format_duration(check.timeout),
         "fail_after": check.fail_after,
         "recover_after": check.recover_after,
+        "severity": check.severity,
     })
 }
 

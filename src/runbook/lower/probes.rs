@@ -61,6 +61,8 @@ impl Lowering<'_> {
         let recover_after = self
             .whole(table.recover_after.as_ref(), 1..=1000)
             .unwrap_or(2);
+        let severity = table.severity.unwrap_or_default();
+        self.severities.push(severity);
         let expect = std::mem::take(&mut table.expect.0);
         let mut probe = self.probe(table, &span);
         let expect: Vec<Expectation> = probe
@@ -80,6 +82,7 @@ impl Lowering<'_> {
             title,
             probe,
             expect,
+            severity,
             every,
             timeout,
             fail_after,
