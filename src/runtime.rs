@@ -8,6 +8,7 @@ pub mod output;
 pub mod probe;
 pub mod process;
 pub mod recorder;
+pub mod redaction;
 pub mod session;
 pub mod store;
 pub mod term;
