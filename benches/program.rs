@@ -90,7 +90,7 @@ fn peak_memory(id: u32) -> f64 {
 async fn started(file: &Path, state: &Path) -> (Terminal, f64) {
     let begin = Instant::now();
     let path = file.to_string_lossy().into_owned();
-    let mut terminal = Terminal::start(&["run", &path, "--in", "1h"], SIZE, state);
+    let mut terminal = Terminal::start(&["run", &path, "--in", "1h", "--trust"], SIZE, state);
     terminal.wait_for("Prints without end").await;
     let took = milliseconds(begin.elapsed());
     (terminal, took)

@@ -12,4 +12,5 @@ pub mod redaction;
 pub mod session;
 pub mod store;
 pub mod term;
+pub mod trust;
 pub mod watching;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::probe::{Fetched, Prober};
+use super::redaction::{self, Redactor};
 use crate::app::Msg;
 use crate::check::json_path::{JsonPath, json_number};
 use crate::check::scrape::ScrapeState;
@@ -34,6 +35,8 @@ pub struct Watcher {
     prober: Arc<Prober>,
     readers: Vec<Arc<Reader>>,
     answers: UnboundedSender<Msg>,
+    /// What targets send back may hold what was sent to them.
+    redactor: Redactor,
 }
 
 impl Watcher {
@@ -53,6 +56,7 @@ impl Watcher {
             prober: Arc::new(Prober::new(folder, environment)),
             runbook: Arc::clone(runbook),
             answers,
+            redactor: redaction::declared(),
         }
     }
 
@@ -63,10 +67,14 @@ impl Watcher {
             Arc::clone(&self.prober),
             self.answers.clone(),
         );
+        let redactor = self.redactor.clone();
         tokio::spawn(async move {
             let definition = &runbook.checks[check];
             let observation = prober.look(&definition.probe, definition.timeout).await;
-            let judgement = check::judge(&definition.expect, &observation);
+            let mut judgement = check::judge(&definition.expect, &observation);
+            // The words and not the facts: masking what is judged could change the verdict.
+            judgement.observed = redactor.redact(&judgement.observed);
+            judgement.because = redactor.redact(&judgement.because);
             let _ = answers.send(Msg::Checked { check, judgement });
         });
     }
@@ -79,10 +87,15 @@ impl Watcher {
             self.answers.clone(),
         );
         let reader = Arc::clone(&self.readers[metric]);
+        let redactor = self.redactor.clone();
         tokio::spawn(async move {
             let definition = &runbook.metrics[metric];
             let fetched = prober.fetch(&definition.source, definition.timeout).await;
             let sample = fetched.and_then(|fetched| reader.number(now, &fetched));
+            let sample = sample.map_err(|blind| Blind {
+                detail: redactor.redact(&blind.detail),
+                ..blind
+            });
             let _ = answers.send(Msg::Sampled { metric, sample });
         });
     }
