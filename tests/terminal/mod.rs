@@ -44,10 +44,22 @@ impl Terminal {
         state: &Path,
         environment: &[(&str, &str)],
     ) -> Self {
+        let tminus = env!("CARGO_BIN_EXE_tminus");
+        Self::start_program(tminus, arguments, (columns, rows), state, environment)
+    }
+
+    /// The same with another program in front of tminus.
+    pub fn start_program<S: AsRef<OsStr>>(
+        program: &str,
+        arguments: &[S],
+        (columns, rows): (u16, u16),
+        state: &Path,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let (pty, pts) = pty_process::open().expect("a pseudo-terminal");
         pty.resize(Size::new(rows, columns))
             .expect("the size is set");
-        let mut command = pty_process::Command::new(env!("CARGO_BIN_EXE_tminus"))
+        let mut command = pty_process::Command::new(program)
             .args(arguments)
             .env("TMINUS_STATE_DIR", state)
             .env("XDG_CONFIG_HOME", state.join("config"))
