@@ -168,8 +168,11 @@ fn roles(
     Ok(given.iter().cloned().collect())
 }
 
-/// The values of the variables: from `--var`, `--env`, an answer, the default; in this order.
-fn values(
+/// The values of a runbook's variables: from `--var`, `--env`, an answer, the default; in this order.
+///
+/// # Errors
+/// When one is missing and can't be asked for, or doesn't fit.
+pub fn values(
     context: &Context,
     runbook: &Runbook,
     opening: &Opening,
@@ -218,7 +221,7 @@ fn only_missing(errors: &[VariableError]) -> bool {
 
 fn unsettled(errors: VariableErrors) -> Failure {
     // Each of them says itself what to do.
-    Failure::usage(format!("failed to start the run:\n{errors}"))
+    Failure::usage(format!("failed to fill in the runbook:\n{errors}"))
 }
 
 /// Asks for a value until there is one that fits.
@@ -289,7 +292,8 @@ fn refuse_spoken_secrets<'v>(
     Ok(())
 }
 
-fn missing_secrets<'v>(
+/// The secrets that aren't set.
+pub fn missing_secrets<'v>(
     variables: &'v [Variable],
     secrets: &BTreeMap<String, String>,
 ) -> Vec<&'v str> {

@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::num::NonZeroU16;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pty_process::{OwnedReadPty, OwnedWritePty, Size};
@@ -44,13 +44,12 @@ impl Terminal {
         state: &Path,
         environment: &[(&str, &str)],
     ) -> Self {
-        let tminus = env!("CARGO_BIN_EXE_tminus");
-        Self::start_program(tminus, arguments, (columns, rows), state, environment)
+        Self::start_program(&program(), arguments, (columns, rows), state, environment)
     }
 
     /// The same with another program in front of tminus.
     pub fn start_program<S: AsRef<OsStr>>(
-        program: &str,
+        program: &Path,
         arguments: &[S],
         (columns, rows): (u16, u16),
         state: &Path,
@@ -86,6 +85,11 @@ impl Terminal {
     /// What the screen shows, line by line.
     pub fn screen(&self) -> String {
         self.emulator.screen().contents()
+    }
+
+    /// What the terminal shows, cell by cell.
+    pub fn cells(&self) -> &vt100::Screen {
+        self.emulator.screen()
     }
 
     /// Whether the alternate screen is on, the cursor hidden, or the mouse or paste reported: what has to be given back.
@@ -191,6 +195,18 @@ impl Terminal {
     pub fn hang_up(self) -> Child {
         self.child
     }
+}
+
+/// The binary under test; an example has no such variable and takes the one beside itself.
+fn program() -> PathBuf {
+    if let Some(path) = option_env!("CARGO_BIN_EXE_tminus") {
+        return path.into();
+    }
+    let own = std::env::current_exe().expect("a program has a path");
+    own.ancestors()
+        .nth(2)
+        .expect("it lies in target/PROFILE/examples")
+        .join("tminus")
 }
 
 fn at_least_one(count: u16) -> NonZeroU16 {
