@@ -10,5 +10,6 @@ pub mod process;
 pub mod recorder;
 pub mod session;
 pub mod store;
+pub mod supervisor;
 pub mod term;
 pub mod watching;

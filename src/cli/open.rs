@@ -413,6 +413,7 @@ impl Prepared {
         notices.extend(self.notices);
         let left = drive(Session {
             runbook: Arc::new(self.runbook),
+            run_dir: context.store.run_dir(&self.run).ok(),
             journal: self.journal,
             follower: self.follower,
             entries: self.entries,
