@@ -165,8 +165,7 @@ impl Attendance {
 
     /// Whether nobody reads any more what something in the background may print.
     fn is_alone(&self, own: Option<&mut Supervisor>) -> bool {
-        self.looks_on
-            || own.map_or_else(|| self.place.is_unattended(), Supervisor::has_ended)
+        self.looks_on || own.map_or_else(|| self.place.is_unattended(), Supervisor::has_ended)
     }
 
     /// Waits for the next turn, or an order. An own command's end is awaited by somebody who looks on.
@@ -202,7 +201,8 @@ impl Attendance {
                     self.feed.publish(lines, self.decoder.partial());
                 }
                 Ok(Next::Missing(bytes)) => {
-                    self.feed.note(&format!("{bytes} bytes in between are not kept"));
+                    self.feed
+                        .note(&format!("{bytes} bytes in between are not kept"));
                 }
                 Ok(Next::Nothing) => return has_grown,
                 Err(error) => {

@@ -114,7 +114,7 @@ fn a_new_run_is_private_and_whole() {
     ] {
         assert_eq!(mode(dir), 0o700, "{dir:?}");
     }
-    for file in ["attempts", "journal.jsonl", "lock", "runbook.toml"] {
+    for file in ["journal.jsonl", "lock", "runbook.toml"] {
         assert_eq!(mode(&journal.dir().join(file)), 0o600, "{file}");
     }
 }

@@ -131,10 +131,7 @@ impl Log {
 fn begin(dir: &Path, index: u64) -> io::Result<File> {
     let mut options = private::options();
     // Making it new follows no link either.
-    options
-        .write(true)
-        .create_new(true)
-        .open(path(dir, index))
+    options.write(true).create_new(true).open(path(dir, index))
 }
 
 /// What a reader finds next.

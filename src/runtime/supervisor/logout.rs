@@ -33,7 +33,10 @@ pub(in crate::runtime) fn warning() -> Option<String> {
 }
 
 fn files() -> Vec<PathBuf> {
-    let mut added: Vec<PathBuf> = ADDED.iter().flat_map(|dir| in_order(Path::new(dir))).collect();
+    let mut added: Vec<PathBuf> = ADDED
+        .iter()
+        .flat_map(|dir| in_order(Path::new(dir)))
+        .collect();
     // Later names win, wherever they lie.
     added.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
     MAIN.iter().map(PathBuf::from).chain(added).collect()
@@ -43,7 +46,10 @@ fn in_order(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     paths
-        .filter(|path| path.extension().is_some_and(|extension| extension == "conf"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "conf")
+        })
         .collect()
 }
 

@@ -61,9 +61,8 @@ impl Read for Output {
 pub(super) fn obstacle(spec: &Spec) -> Option<String> {
     // The error of starting a program doesn't tell a missing directory from a missing program.
     let dir = spec.dir.display();
-    (!spec.dir.is_dir()).then(|| {
-        format!("failed to enter {dir}: it is not a directory; make it, or correct `dir`")
-    })
+    (!spec.dir.is_dir())
+        .then(|| format!("failed to enter {dir}: it is not a directory; make it, or correct `dir`"))
 }
 
 /// Starts the command in a process group of its own; or says why it can't, for people.
@@ -78,11 +77,7 @@ pub(super) fn start(
     })
 }
 
-fn try_start(
-    place: &Place,
-    spec: &Spec,
-    variables: Vec<(String, String)>,
-) -> io::Result<Started> {
+fn try_start(place: &Place, spec: &Spec, variables: Vec<(String, String)>) -> io::Result<Started> {
     // Inherited by whatever the command starts, and closed here when this returns: the kernel gives the lock back
     // with the last of them.
     let _tree = inheritable(place.hold_tree()?)?;
