@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use expectation::{Expectation, Judgement, SyntaxError, defaults, judge};
 pub use metric::{Baseline, MetricState};
-pub use observation::{Blind, Facts, FileFacts, Observation};
+pub use observation::{Blind, DnsAnswer, Facts, FileFacts, Observation};
 pub use scrape::ScrapeState;
 pub use series::{Sample, Series};
 pub use streak::{CheckState, Flip, Streak};
@@ -120,6 +120,29 @@ impl fmt::Display for Reason {
     }
 }
 
+/// How bad it is when a check's expectations don't hold.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The launch can't do without it.
+    #[default]
+    Fail,
+    /// It is worth knowing, and stops nothing.
+    Warn,
+}
+
+impl Severity {
+    /// The verdict of a check of this severity.
+    pub fn temper(self, verdict: Verdict) -> Verdict {
+        match (self, verdict) {
+            (Self::Warn, Verdict::Fail) => Verdict::Warn,
+            (_, verdict) => verdict,
+        }
+    }
+}
+
 /// A probe with expectations, as the runbook defines it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
@@ -131,6 +154,8 @@ pub struct Check {
     pub probe: Probe,
     /// What has to hold, all of it.
     pub expect: Vec<Expectation>,
+    /// How bad it is when they don't hold.
+    pub severity: Severity,
     /// How often to look.
     pub every: Duration,
     /// How long one look may take; shorter than `every`.
@@ -198,6 +223,8 @@ pub enum Probe {
         host: String,
         /// Port.
         port: String,
+        /// Older versions to try, because an expectation wants them refused.
+        refuses: Vec<String>,
     },
     /// A name lookup.
     Dns {
@@ -205,7 +232,8 @@ pub enum Probe {
         name: String,
         /// Record type, `A` unless written.
         record: String,
-        /// Resolvers to ask; the system's when empty.
+        /// Resolvers to ask, each of which has to give the wanted answer: addresses, with a port or without, and
+        /// `authoritative` for the servers of the zone itself. The system's when empty.
         resolvers: Vec<String>,
     },
     /// An environment variable of tminus itself; its value is never shown.
@@ -277,7 +305,7 @@ impl Probe {
                 texts.extend(send.as_mut());
                 texts
             }
-            Self::Tls { host, port } => vec![host, port],
+            Self::Tls { host, port, .. } => vec![host, port],
             Self::Dns {
                 name, resolvers, ..
             } => {
@@ -311,7 +339,8 @@ pub struct HttpProbe {
     pub body: Option<String>,
     /// Whether redirects are followed; off unless asked.
     pub follow: bool,
-    /// How many times in a row to ask; the expectations judge the last answer.
+    /// How many times in a row to ask at most. The expectations judge the last answer, or the first `429`, which
+    /// ends the burst: a rate limit that was met is what bursts are for, and it may let the next one through.
     pub burst: u32,
 }
 

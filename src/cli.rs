@@ -5,6 +5,7 @@
 
 pub mod arguments;
 mod care;
+mod check;
 pub mod context;
 mod demo;
 pub mod failure;
@@ -74,6 +75,7 @@ fn perform(arguments: Arguments) -> Outcome {
         Command::Ls(arguments) => list::list(&context()?, &arguments),
         Command::Show(arguments) => show::show(&context()?, &arguments),
         Command::Lint(arguments) => lint::lint(&context()?, &arguments),
+        Command::Check(arguments) => check::check(&context()?, &arguments),
         Command::Schema => generated::schema(),
         Command::Status(arguments) => status::status(&context()?, &arguments),
         Command::Log(arguments) => log::log(&context()?, &arguments),

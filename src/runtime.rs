@@ -4,6 +4,7 @@
 
 pub mod demo;
 mod environment;
+pub mod looking;
 pub mod output;
 pub mod probe;
 pub mod process;

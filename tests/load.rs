@@ -486,6 +486,11 @@ fn mistakes_of_meaning_in_triggers_rollbacks_and_drills_are_named_at_their_place
             "this never fires: the metric `m` has no limit at which it would fail",
         ),
         (
+            "never-fires",
+            "[[check]]\nid = 'c'\nseverity = 'warn'\ntcp = { host = 'h', port = 1 }\n[[trigger]]\ntitle = 'T'\nwhen = ▶'check c fails'".to_owned(),
+            "this never fires: the check `c` only warns",
+        ),
+        (
             "auto-rollback",
             trigger("manual = true\nmode = 'auto'\nrollback = ▶'back'"),
             "the rollback `back` doesn't allow a trigger to start it",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::foreign::quote;
 use super::streak::{Flip, stale_after};
 use super::{Blind, Limit, Metric, Now, Reason, Series, Verdict};
@@ -191,6 +193,26 @@ impl MetricState {
     }
 }
 
+/// What one sample says without a history: nobody waits for `for`, so a value beyond `fail` fails.
+pub fn judge_alone(
+    metric: &Metric,
+    baseline: Option<Baseline>,
+    sample: Result<f64, Blind>,
+) -> Verdict {
+    let sustained = Duration::ZERO;
+    let mut state = MetricState::new(&Metric {
+        sustained,
+        ..metric.clone()
+    });
+    state.baseline = baseline;
+    let now = Now {
+        wall: Timestamp::UNIX_EPOCH,
+        monotonic: Duration::ZERO,
+    };
+    state.observe(now, sample);
+    state.verdict(now)
+}
+
 /// What a [`Watch`] says of a value.
 enum Breach {
     /// The limit isn't breached.
@@ -282,7 +304,6 @@ pub fn number(stdout: &str) -> Result<f64, Blind> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
@@ -585,5 +606,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_sample_alone_is_judged_by_its_limits() {
+        let alone = |sample| judge_alone(&metric(), None, sample);
+        assert_eq!(alone(Ok(0.1)), Verdict::Pass);
+        assert_eq!(alone(Ok(0.7)), Verdict::Warn);
+        assert_eq!(alone(Ok(1.5)), Verdict::Fail, "`for` is about a history");
+        assert_eq!(alone(Ok(f64::NAN)), Verdict::Unknown(Reason::Nan));
+        let relative = Metric {
+            fail: limit("> 1.5 * baseline"),
+            warn: None,
+            ..metric()
+        };
+        let baseline = Baseline {
+            median: 2.0,
+            low: 1.0,
+            high: 3.0,
+        };
+        assert_eq!(judge_alone(&relative, None, Ok(9.0)), NO_DATA);
+        assert_eq!(judge_alone(&relative, Some(baseline), Ok(9.0)), Verdict::Fail);
+        assert_eq!(judge_alone(&relative, Some(baseline), Ok(2.9)), Verdict::Pass);
     }
 }

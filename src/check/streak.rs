@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Check, Judgement, Now, Reason, Verdict};
+use super::{Check, Judgement, Now, Reason, Severity, Verdict};
 
 /// A believed verdict that changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +40,13 @@ pub struct Streak {
 /// Leaving "unknown" takes the evidence that the last definite verdict asks for: the first pass is enough when
 /// nothing spoke against the target, `recover_after` passes are needed when it was failing. A first failure alone
 /// isn't enough to say "fails", so until then the check stays unknown; [`CheckState::latest`] shows the failure.
+/// A check of severity `warn` takes the same looks, and then warns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckState {
     stale_after: Duration,
     fail_after: u32,
     recover_after: u32,
+    severity: Severity,
     believed: Verdict,
     /// The last verdict that wasn't unknown.
     definite: Option<Verdict>,
@@ -60,6 +62,7 @@ impl CheckState {
             stale_after: stale_after(check.every, check.timeout),
             fail_after: check.fail_after.max(1),
             recover_after: check.recover_after.max(1),
+            severity: check.severity,
             believed: Verdict::Unknown(Reason::NoData),
             definite: None,
             failures: 0,
@@ -69,7 +72,8 @@ impl CheckState {
     }
 
     /// Takes in a look; the flip when the believed verdict changed with it.
-    pub fn observe(&mut self, now: Now, judgement: Judgement) -> Option<Flip> {
+    pub fn observe(&mut self, now: Now, mut judgement: Judgement) -> Option<Flip> {
+        judgement.verdict = self.severity.temper(judgement.verdict);
         let from = self.verdict(now);
         // Asked of the age, not of the verdict: a check that was stale stays believed so while its streak grows, and
         // clearing the streak at each look would keep it blind for ever.
@@ -77,8 +81,8 @@ impl CheckState {
             self.go_blind(Reason::Stale);
         }
         match judgement.verdict {
-            Verdict::Pass | Verdict::Warn => self.pass(),
-            Verdict::Fail => self.fail(),
+            Verdict::Pass => self.pass(),
+            Verdict::Warn | Verdict::Fail => self.fail(),
             Verdict::Unknown(reason) => self.go_blind(reason),
         }
         self.latest = Some((judgement, now));
@@ -97,8 +101,13 @@ impl CheckState {
         self.passes = 0;
         self.failures = self.failures.saturating_add(1);
         if self.failures >= self.failures_needed() {
-            self.believe(Verdict::Fail);
+            self.believe(self.broken());
         }
+    }
+
+    /// What is believed of a target whose answers are wrong.
+    fn broken(&self) -> Verdict {
+        self.severity.temper(Verdict::Fail)
     }
 
     fn believe(&mut self, verdict: Verdict) {
@@ -114,14 +123,14 @@ impl CheckState {
 
     fn passes_needed(&self) -> u32 {
         match self.definite {
-            Some(Verdict::Fail) => self.recover_after,
+            Some(Verdict::Fail | Verdict::Warn) => self.recover_after,
             _ => 1,
         }
     }
 
     fn failures_needed(&self) -> u32 {
         match self.definite {
-            Some(Verdict::Fail) => 1,
+            Some(Verdict::Fail | Verdict::Warn) => 1,
             _ => self.fail_after,
         }
     }
@@ -148,7 +157,7 @@ impl CheckState {
     /// The streak that hasn't flipped the verdict yet.
     pub fn streak(&self) -> Option<Streak> {
         let failing = Streak {
-            toward: Verdict::Fail,
+            toward: self.broken(),
             count: self.failures,
             needed: self.failures_needed(),
         };
@@ -220,6 +229,7 @@ mod tests {
             timeout: Duration::from_secs(3),
             fail_after: 3,
             recover_after: 2,
+            severity: Severity::Fail,
             span: 0..0,
         })
     }
@@ -267,6 +277,23 @@ mod tests {
             })
         );
         assert_eq!(state.observe(at(40), judged(FAIL)), None);
+    }
+
+    #[test]
+    fn a_check_that_only_warns_takes_the_same_looks() {
+        let mut state = CheckState {
+            severity: Severity::Warn,
+            ..state()
+        };
+        let looks = [PASS, FAIL, FAIL, FAIL, PASS, PASS];
+        let warned = Verdict::Warn;
+        assert_eq!(
+            believed(&mut state, &looks),
+            [PASS, PASS, PASS, warned, warned, PASS]
+        );
+        assert_eq!(believed(&mut state, &[FAIL]), [PASS]);
+        assert_eq!(state.latest().unwrap().0.verdict, warned, "never shown as a failure");
+        assert_eq!(state.streak().unwrap().toward, warned);
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub enum Command {
     Show(Show),
     /// Find the mistakes in runbooks; executes and contacts nothing
     Lint(Lint),
+    /// Look once at every automatic check and metric; the exit code says whether all is well
+    Check(Check),
     /// Print the JSON Schema of runbooks, for editors
     Schema,
     /// Say where a run stands
@@ -185,6 +187,32 @@ pub struct Lint {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `tminus check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// A runbook, or a run
+    #[arg(value_name = "RUNBOOK|RUN")]
+    pub what: String,
+    /// Only what the steps of a phase name: its id, or a stage like `pre-launch`
+    #[arg(long, value_name = "PHASE")]
+    pub phase: Option<String>,
+    /// Give one of the runbook's variables a value; may be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
+    pub variables: Vec<(String, String)>,
+    /// As JSON
+    #[arg(long, conflicts_with = "junit")]
+    pub json: bool,
+    /// As JUnit XML
+    #[arg(long)]
+    pub junit: bool,
+    /// Look again until nothing fails and nothing is unknown
+    #[arg(long)]
+    pub watch: bool,
+    /// Give up after this long [default: never]
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, requires = "watch")]
+    pub limit: Option<Duration>,
 }
 
 /// `tminus status`.

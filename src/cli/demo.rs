@@ -145,15 +145,24 @@ pub fn opening() -> Opening {
 /// As for [`demo`].
 pub fn run(context: &Context, mut opening: Opening) -> Outcome {
     let source = library::demo(context)?;
+    let demonstration = lend(&mut opening)?;
+    open::begin(context, &source, opening, demonstration)
+}
+
+/// Starts the service and points the variables to it, unless they say where one is.
+///
+/// # Errors
+/// When the service can't be started.
+pub fn lend(opening: &mut Opening) -> Result<Option<Demonstration>, Failure> {
     let is_given = |name: &str| opening.variables.iter().any(|(given, _)| given == name);
     if is_given(URL) {
-        return open::begin(context, &source, opening, None);
+        return Ok(None);
     }
     let demonstration = Demonstration::start()?;
     let mut variables: Vec<(String, String)> = demonstration.variables()?.into_iter().collect();
     variables.retain(|(name, _)| !is_given(name));
     opening.variables.extend(variables);
-    open::begin(context, &source, opening, Some(demonstration))
+    Ok(Some(demonstration))
 }
 
 /// `tminus demo-client`.

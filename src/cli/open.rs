@@ -162,8 +162,11 @@ fn roles(
     Ok(given.iter().cloned().collect())
 }
 
-/// The values of the variables: from `--var`, `--env`, an answer, the default; in this order.
-fn values(
+/// The values of a runbook's variables: from `--var`, `--env`, an answer, the default; in this order.
+///
+/// # Errors
+/// When one is missing and can't be asked for, or doesn't fit.
+pub fn values(
     context: &Context,
     runbook: &Runbook,
     opening: &Opening,
@@ -212,7 +215,7 @@ fn only_missing(errors: &[VariableError]) -> bool {
 
 fn unsettled(errors: VariableErrors) -> Failure {
     // Each of them says itself what to do.
-    Failure::usage(format!("failed to start the run:\n{errors}"))
+    Failure::usage(format!("failed to fill in the runbook:\n{errors}"))
 }
 
 /// Asks for a value until there is one that fits.
@@ -264,7 +267,8 @@ fn required_secrets(variables: &[Variable]) -> Result<BTreeMap<String, String>, 
     )))
 }
 
-fn missing_secrets<'v>(
+/// The secrets that aren't set.
+pub fn missing_secrets<'v>(
     variables: &'v [Variable],
     secrets: &BTreeMap<String, String>,
 ) -> Vec<&'v str> {

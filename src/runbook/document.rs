@@ -15,6 +15,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::{Level, Order, Stage, TriggerMode};
+use crate::check::Severity;
 
 /// A value with its byte range in the file.
 #[derive(Clone, Debug)]
@@ -447,6 +448,8 @@ pub struct CheckTable {
     /// So many passes in a row turn it back to pass; 2 unless written.
     #[schemars(range(min = 1, max = 1000))]
     pub recover_after: Option<Located<i64>>,
+    /// `fail` unless written; with `warn` it warns where it would fail, and stops nothing.
+    pub severity: Option<Severity>,
 }
 
 /// An HTTP request.

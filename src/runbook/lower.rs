@@ -28,6 +28,7 @@ use super::shape::Gaps;
 use super::text::{self, is_variable_name};
 use super::variables::{BUILT_IN, whole};
 use super::{Role, Runbook, Stage, Step, Variable, Window};
+use crate::check::Severity;
 
 /// The one format this program reads.
 const FORMAT: i64 = 1;
@@ -49,6 +50,7 @@ pub(super) fn lower(document: Document, source: &str, gaps: &Gaps) -> (Runbook, 
                 .vars
                 .as_ref()
                 .is_some_and(|vars| gaps.touch(&vars.span)),
+        severities: Vec::new(),
         limits: Vec::new(),
         automatic_rollbacks: Vec::new(),
     };
@@ -66,6 +68,8 @@ struct Lowering<'a> {
     steps: Vec<Step>,
     /// Whether a variable may have been cut out.
     variables_in_doubt: bool,
+    /// Of each check.
+    severities: Vec<Severity>,
     /// Of each metric, whether it can warn and whether it can fail.
     limits: Vec<(bool, bool)>,
     /// Of each rollback, whether a trigger may start it.

@@ -165,7 +165,7 @@ pub fn pick(mut picker: Picker, theme: &Theme) -> Result<PickerOutcome, SessionE
     })
 }
 
-fn start_runtime() -> Result<tokio::runtime::Runtime, SessionError> {
+pub(super) fn start_runtime() -> Result<tokio::runtime::Runtime, SessionError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -174,6 +174,10 @@ fn start_runtime() -> Result<tokio::runtime::Runtime, SessionError> {
 }
 
 /// What the loop is woken by.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time lives on the stack; a box per message would cost more than the copy"
+)]
 enum Woken {
     Message(Msg),
     Happened(Happening),

@@ -13,7 +13,7 @@ use super::probe::{Fetched, Prober};
 use crate::app::Msg;
 use crate::check::json_path::{JsonPath, json_number};
 use crate::check::scrape::ScrapeState;
-use crate::check::{self, Blind, MetricSource, Now, Reason};
+use crate::check::{self, Blind, Judgement, MetricSource, Now, Reason};
 use crate::runbook::Runbook;
 
 /// How the number is found in what a metric's source answered.
@@ -27,12 +27,55 @@ enum Reader {
     Unreadable(String),
 }
 
-/// Looks at a runbook's checks and metrics.
+/// Looks at a runbook's checks and metrics, one look at a time.
+#[derive(Debug)]
+pub struct Sight {
+    runbook: Arc<Runbook>,
+    prober: Prober,
+    readers: Vec<Reader>,
+}
+
+impl Sight {
+    /// Commands of probes see these variables, and relative paths start at this folder.
+    pub fn new(
+        runbook: &Arc<Runbook>,
+        folder: &Path,
+        environment: BTreeMap<String, String>,
+    ) -> Self {
+        let metrics = runbook.metrics.iter();
+        let readers = metrics.map(|metric| Reader::of(&metric.source, metric.min_events));
+        Self {
+            readers: readers.collect(),
+            prober: Prober::new(folder, environment),
+            runbook: Arc::clone(runbook),
+        }
+    }
+
+    /// Looks at a check once, and judges what was seen.
+    pub async fn look(&self, check: usize) -> Judgement {
+        let definition = &self.runbook.checks[check];
+        let observation = self
+            .prober
+            .look(&definition.probe, definition.timeout)
+            .await;
+        check::judge(&definition.expect, &observation)
+    }
+
+    /// Samples a metric once. `now` is when it was asked for.
+    ///
+    /// # Errors
+    /// When there is no number: the source can't be seen, or what it says isn't one.
+    pub async fn sample(&self, metric: usize, now: Now) -> Result<f64, Blind> {
+        let definition = &self.runbook.metrics[metric];
+        let fetched = self.prober.fetch(&definition.source, definition.timeout);
+        self.readers[metric].number(now, &fetched.await?)
+    }
+}
+
+/// Looks when it is told to, and answers with messages.
 #[derive(Debug)]
 pub struct Watcher {
-    runbook: Arc<Runbook>,
-    prober: Arc<Prober>,
-    readers: Vec<Arc<Reader>>,
+    sight: Arc<Sight>,
     answers: UnboundedSender<Msg>,
 }
 
@@ -44,45 +87,24 @@ impl Watcher {
         environment: BTreeMap<String, String>,
         answers: UnboundedSender<Msg>,
     ) -> Self {
-        let readers = runbook
-            .metrics
-            .iter()
-            .map(|metric| Arc::new(Reader::of(&metric.source, metric.min_events)));
-        Self {
-            readers: readers.collect(),
-            prober: Arc::new(Prober::new(folder, environment)),
-            runbook: Arc::clone(runbook),
-            answers,
-        }
+        let sight = Arc::new(Sight::new(runbook, folder, environment));
+        Self { sight, answers }
     }
 
     /// Looks at a check in a task of its own.
     pub fn look(&self, check: usize) {
-        let (runbook, prober, answers) = (
-            Arc::clone(&self.runbook),
-            Arc::clone(&self.prober),
-            self.answers.clone(),
-        );
+        let (sight, answers) = (Arc::clone(&self.sight), self.answers.clone());
         tokio::spawn(async move {
-            let definition = &runbook.checks[check];
-            let observation = prober.look(&definition.probe, definition.timeout).await;
-            let judgement = check::judge(&definition.expect, &observation);
+            let judgement = sight.look(check).await;
             let _ = answers.send(Msg::Checked { check, judgement });
         });
     }
 
     /// Samples a metric in a task of its own. `now` is when it was asked for.
     pub fn sample(&self, metric: usize, now: Now) {
-        let (runbook, prober, answers) = (
-            Arc::clone(&self.runbook),
-            Arc::clone(&self.prober),
-            self.answers.clone(),
-        );
-        let reader = Arc::clone(&self.readers[metric]);
+        let (sight, answers) = (Arc::clone(&self.sight), self.answers.clone());
         tokio::spawn(async move {
-            let definition = &runbook.metrics[metric];
-            let fetched = prober.fetch(&definition.source, definition.timeout).await;
-            let sample = fetched.and_then(|fetched| reader.number(now, &fetched));
+            let sample = sight.sample(metric, now).await;
             let _ = answers.send(Msg::Sampled { metric, sample });
         });
     }

@@ -200,6 +200,7 @@ fn check(check: &Check) -> Value {
         "timeout": format_duration(check.timeout),
         "fail_after": check.fail_after,
         "recover_after": check.recover_after,
+        "severity": check.severity,
     })
 }
 
@@ -220,7 +221,7 @@ fn probe(probe: &Probe) -> Value {
             })
         }
         Probe::Tcp { host, port, send } => json!({ "host": host, "port": port, "send": send }),
-        Probe::Tls { host, port } => json!({ "host": host, "port": port }),
+        Probe::Tls { host, port, .. } => json!({ "host": host, "port": port }),
         Probe::Dns {
             name,
             record,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::document::{inject_time, proof_name, step_count};
-use crate::check::{Check, Formula, Limit, Metric, MetricSource, Probe};
+use crate::check::{Check, Formula, Limit, Metric, MetricSource, Probe, Severity};
 use crate::cli::lint::plural;
 use crate::runbook::text::{format_duration, format_offset};
 use crate::runbook::{
@@ -402,8 +402,12 @@ fn check(check: &Check) -> String {
         .iter()
         .map(|expectation| expectation.text())
         .collect();
+    let breaks = match check.severity {
+        Severity::Fail => "fails",
+        Severity::Warn => "warns",
+    };
     format!(
-        "{}: {}\n  {} {}\n  expects {}\n  every {}, timeout {}, fails after {}, recovers after {}",
+        "{}: {}\n  {} {}\n  expects {}\n  every {}, timeout {}, {breaks} after {}, recovers after {}",
         check.id,
         check.title,
         check.probe.kind(),
@@ -441,7 +445,7 @@ fn probe(probe: &Probe) -> String {
                 }
             )
         }
-        Probe::Tls { host, port } => format!("{host}:{port}"),
+        Probe::Tls { host, port, .. } => format!("{host}:{port}"),
         Probe::Dns {
             name,
             record,

@@ -61,12 +61,18 @@ impl Lowering<'_> {
         let recover_after = self
             .whole(table.recover_after.as_ref(), 1..=1000)
             .unwrap_or(2);
+        let severity = table.severity.unwrap_or_default();
+        self.severities.push(severity);
         let expect = std::mem::take(&mut table.expect.0);
-        let probe = self.probe(table, &span);
-        let expect = probe
+        let mut probe = self.probe(table, &span);
+        let expect: Vec<Expectation> = probe
             .as_ref()
             .map(|probe| self.expectations(expect, probe.kind(), &span))
             .unwrap_or_default();
+        if let Some(Probe::Tls { refuses, .. }) = &mut probe {
+            let versions = expect.iter().filter_map(Expectation::refused_version);
+            *refuses = versions.map(str::to_owned).collect();
+        }
         // After a mistake a stand-in that looks at nothing takes the probe's place.
         let probe = probe.unwrap_or(Probe::Env {
             name: String::new(),
@@ -76,6 +82,7 @@ impl Lowering<'_> {
             title,
             probe,
             expect,
+            severity,
             every,
             timeout,
             fail_after,
@@ -318,6 +325,7 @@ impl Lowering<'_> {
             port: table
                 .port
                 .map_or_else(|| "443".to_owned(), |port| self.port(port)),
+            refuses: Vec::new(),
         }
     }
 

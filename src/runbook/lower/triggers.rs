@@ -7,6 +7,7 @@ use super::names::Kind;
 use super::steps::Place;
 use super::texts::Use;
 use super::{Entry, Lowering};
+use crate::check::Severity;
 use crate::runbook::document::{Located, RollbackTable, Text, TriggerTable};
 use crate::runbook::text::parse_duration;
 use crate::runbook::{
@@ -118,10 +119,7 @@ impl Lowering<'_> {
         let words = words(&text.value);
         let plain: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
         let (subject, rest) = match plain.as_slice() {
-            ["check", _, "fails", rest @ ..] => {
-                let check = self.named(Kind::Check, &text, &words[1]);
-                (check.map(Subject::CheckFails), rest)
-            }
+            ["check", _, "fails", rest @ ..] => (self.check_subject(&text, &words[1]), rest),
             ["metric", _, verdict @ ("fails" | "warns"), rest @ ..] => (
                 self.metric_subject(&text, &words[1], *verdict == "fails"),
                 rest,
@@ -174,6 +172,16 @@ impl Lowering<'_> {
     ) -> Option<usize> {
         let place = self.inside(text, at.clone());
         self.reference(kind, word, place)
+    }
+
+    fn check_subject(&mut self, text: &Text, word: &(Range<usize>, &str)) -> Option<Subject> {
+        let check = self.named(Kind::Check, text, word)?;
+        if self.severities[check] == Severity::Warn {
+            let message = format!("this never fires: the check `{}` only warns", word.1);
+            let help = "leave `severity` out of the check if it is worth going back for";
+            self.error("never-fires", &text.span, message, help);
+        }
+        Some(Subject::CheckFails(check))
     }
 
     fn metric_subject(
