@@ -36,7 +36,7 @@ use pump::{Filter, Pumping, Unfiltered};
 use shell::Started;
 
 pub(in crate::runtime) use attendant::KILL_NOW;
-pub(in crate::runtime) use log::{LogReader, Next};
+pub(in crate::runtime) use log::{LogReader, MOST_KEPT, Next};
 
 /// Runs the command of an attempt to its end. `dir` is the attempt's directory; what must not stand there comes from
 /// standard input.

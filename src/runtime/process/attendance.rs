@@ -21,7 +21,7 @@ use crate::journal::Outcome;
 use crate::runtime::environment;
 use crate::runtime::output::{Backlog, Decoder};
 use crate::runtime::supervisor::place::{Brief, Fate, Place};
-use crate::runtime::supervisor::{KILL_NOW, LogReader, Next};
+use crate::runtime::supervisor::{KILL_NOW, LogReader, MOST_KEPT, Next};
 
 /// How often is looked while something comes; as often as the loop takes over output.
 const TURN: Duration = Duration::from_millis(33);
@@ -31,6 +31,20 @@ const CALM_TURN: Duration = Duration::from_millis(200);
 
 /// How much is read at once.
 const CHUNK: usize = 64 << 10;
+
+/// How much is read in a turn; a command that prints faster than it can be read must not keep an order waiting.
+const TURN_BYTES: usize = 4 << 20;
+
+/// What came in a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Printed {
+    /// Nothing.
+    Nothing,
+    /// All there was.
+    All,
+    /// There is more.
+    More,
+}
 
 /// A supervisor that this process started.
 #[derive(Debug)]
@@ -118,7 +132,11 @@ impl Attendance {
             self.tell_pid();
             // In this order, so that all of the output comes before the end.
             let fate = self.fate(supervisor.as_mut());
-            let has_grown = self.take_in().await;
+            let printed = match fate {
+                Fate::Attended => self.take_in(TURN_BYTES).await,
+                // What is kept ends somewhere; what something in the background prints need not.
+                _ => self.take_in(MOST_KEPT).await,
+            };
             let is_lost = matches!(fate, Fate::Lost(_));
             if !was_told {
                 was_told = self.tell_fate(fate);
@@ -127,10 +145,10 @@ impl Attendance {
                 return self.finish().await;
             }
             self.hand_on(supervisor.as_ref());
-            turn = if has_grown {
-                TURN
-            } else {
-                (turn + TURN).min(CALM_TURN)
+            turn = match printed {
+                Printed::Nothing => (turn + TURN).min(CALM_TURN),
+                Printed::All => TURN,
+                Printed::More => Duration::ZERO,
             };
             self.pause(turn, supervisor.is_some() && !was_told).await;
         }
@@ -170,7 +188,7 @@ impl Attendance {
 
     /// Waits for the next turn, or an order. An own command's end is awaited by somebody who looks on.
     async fn pause(&mut self, turn: Duration, is_awaited: bool) {
-        let turn = if is_awaited { TURN } else { turn };
+        let turn = if is_awaited { turn.min(TURN) } else { turn };
         tokio::select! {
             Some(stop) = self.orders.recv() => self.pending = Some(stop),
             () = sleep(turn) => {}
@@ -188,35 +206,37 @@ impl Attendance {
         }
     }
 
-    /// Takes in everything that was printed by now; whether there was anything.
-    async fn take_in(&mut self) -> bool {
+    /// Takes in what was printed by now, up to about so many bytes.
+    async fn take_in(&mut self, most: usize) -> Printed {
         let mut chunk = vec![0; CHUNK];
-        let mut has_grown = false;
-        loop {
+        let mut taken = 0;
+        while taken < most {
             match self.log.read(&mut chunk) {
                 Ok(Next::Bytes(length)) => {
                     // Decoded into a backlog of its own, so that the loop never waits for the decoding.
                     let mut lines = Backlog::default();
                     self.decoder.feed(&chunk[..length], &mut lines);
                     self.feed.publish(lines, self.decoder.partial());
+                    taken += length;
                 }
                 Ok(Next::Missing(bytes)) => {
                     self.feed
                         .note(&format!("{bytes} bytes in between are not kept"));
                 }
-                Ok(Next::Nothing) => return has_grown,
+                Ok(Next::Nothing) if taken == 0 => return Printed::Nothing,
+                Ok(Next::Nothing) => return Printed::All,
                 Err(error) => {
                     self.note_trouble(&format!("failed to read its output: {error}"));
-                    return has_grown;
+                    return Printed::Nothing;
                 }
             }
-            has_grown = true;
             tokio::task::yield_now().await;
         }
+        Printed::More
     }
 
     async fn finish(mut self) {
-        self.take_in().await;
+        self.take_in(MOST_KEPT).await;
         let mut lines = Backlog::default();
         self.decoder.finish(&mut lines);
         self.feed.publish(lines, None);

@@ -6,7 +6,7 @@
 //! one segment's worth of tail are put together as `output.log`, with a line between them that says how much is
 //! missing; all by one rename, so nobody ever reads half of it.
 //!
-//! [`Place in the stream`](Segment) tells a reader everything: it never waits for the writer, nor the writer for it.
+//! A reader's place in the stream tells it where to look ([`LogReader`]): it never waits for the writer, nor the writer for it.
 //! One file with a hole punched into it was rejected: not every file system can, and a pager shows the hole as zeros.
 
 use std::fs::{self, File};
@@ -18,6 +18,9 @@ use crate::runtime::store::private;
 
 /// How much of the head, and at least how much of the tail is kept, in bytes; 32 MiB.
 const SEGMENT: u64 = 32 << 20;
+
+/// The most bytes that a log ever holds.
+pub(in crate::runtime) const MOST_KEPT: usize = 3 * SEGMENT as usize;
 
 /// What the line begins with that stands where something is missing.
 const GAP: &str = "\n[tminus: ";
