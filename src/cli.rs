@@ -31,6 +31,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use arguments::{Arguments, Command};
 use context::Context;
+use crate::runtime::supervisor;
 use crate::runtime::term::install_panic_hook;
 pub use failure::{Exit, Failure, Outcome};
 
@@ -88,7 +89,16 @@ fn perform(arguments: Arguments) -> Outcome {
         Command::Completions(arguments) => generated::completions(&arguments),
         Command::Man(arguments) => generated::man(&arguments),
         Command::DemoClient(arguments) => demo::demo_client(&arguments),
+        Command::Supervise(arguments) => supervise(&arguments),
     }
+}
+
+/// Called by a session for each command it starts; whoever started it looks at the files, not at the exit code.
+fn supervise(arguments: &arguments::Supervise) -> Outcome {
+    supervisor::supervise(&arguments.dir).map_err(|error| {
+        Failure::new(Exit::Failure, "failed to supervise the command").because(error)
+    })?;
+    Ok(Exit::Ok)
 }
 
 fn run(context: &Context, arguments: arguments::Run) -> Outcome {

@@ -24,7 +24,7 @@ impl App {
         self.run.apply(std::sync::Arc::clone(&entry));
         // Somebody else's run is only shown: what follows from its entries is for the one who drives it.
         let effects = if self.options.read_only {
-            Vec::new()
+            look_on(&entry)
         } else {
             self.follow_up(&entry)
         };
@@ -677,6 +677,14 @@ impl App {
         self.run
             .gate_sections()
             .any(|(gate, _)| gate < at && !self.run.is_passed(gate))
+    }
+}
+
+/// What somebody else's command prints is shown as well.
+fn look_on(entry: &Entry) -> Vec<Effect> {
+    match entry.event {
+        Event::AttemptStarted { attempt, .. } => vec![Effect::Attend(attempt)],
+        _ => Vec::new(),
     }
 }
 

@@ -102,6 +102,9 @@ pub enum Command {
     /// What the demo runbook's commands call
     #[command(hide = true)]
     DemoClient(DemoClient),
+    /// What stands between a command and the screen
+    #[command(hide = true)]
+    Supervise(Supervise),
 }
 
 /// `tminus demo`.
@@ -315,6 +318,13 @@ pub struct DemoClient {
     /// What to ask of the service.
     #[command(subcommand)]
     pub action: DemoAction,
+}
+
+/// `tminus supervise`.
+#[derive(Debug, Args)]
+pub struct Supervise {
+    /// The attempt's directory
+    pub dir: PathBuf,
 }
 
 /// What to ask of the demo service.
