@@ -258,6 +258,7 @@ mod tests {
         for (name, text) in BUNDLED {
             let loaded = load(name, text.as_bytes());
             assert!(loaded.runbook.is_some(), "{}", loaded.render(false));
+            assert_eq!(loaded.diagnostics, [], "{}", loaded.render(false));
         }
     }
 
