@@ -88,9 +88,14 @@ fn peak_memory(id: u32) -> f64 {
 }
 
 async fn started(file: &Path, state: &Path) -> (Terminal, f64) {
-    let begin = Instant::now();
     let path = file.to_string_lossy().into_owned();
-    let mut terminal = Terminal::start(&["run", &path, "--in", "1h"], SIZE, state);
+    shown(&["run", &path, "--in", "1h"], state).await
+}
+
+/// Starts tminus and waits for a readable board; also how long that took, in milliseconds.
+async fn shown(arguments: &[&str], state: &Path) -> (Terminal, f64) {
+    let begin = Instant::now();
+    let mut terminal = Terminal::start(arguments, SIZE, state);
     terminal.wait_for("Prints without end").await;
     let took = milliseconds(begin.elapsed());
     (terminal, took)
@@ -103,33 +108,68 @@ async fn left(mut terminal: Terminal) -> f64 {
     milliseconds(begin.elapsed())
 }
 
-/// Moves the cursor down and up and waits each time until the screen changed.
+/// Moves the cursor down and up and waits each time until the line below the panels names the step under it. That line
+/// is among the last of a frame, and it is known beforehand: a frame that comes in two parts can't be taken for the
+/// next one.
 async fn key_latencies(terminal: &mut Terminal, count: usize) -> (Vec<f64>, f64) {
     let mut times = Vec::new();
-    let before = terminal.received.len();
+    let mut bytes = Vec::new();
+    let here = named(terminal);
+    terminal.send("j").await;
+    terminal
+        .wait_until("the next step", |screen| line_above_keys(screen) != here)
+        .await;
+    let there = named(terminal);
     for turn in 0..count {
-        let shown = terminal.screen();
+        let (key, wanted) = if turn % 2 == 0 {
+            ("k", &here)
+        } else {
+            ("j", &there)
+        };
+        let before = terminal.received.len();
         let begin = Instant::now();
-        terminal.send(if turn % 2 == 0 { "j" } else { "k" }).await;
+        terminal.send(key).await;
         terminal
-            .wait_until("a change", |screen| screen != shown)
+            .wait_until(wanted, |screen| line_above_keys(screen) == *wanted)
             .await;
         times.push(milliseconds(begin.elapsed()));
+        bytes.push((terminal.received.len() - before) as f64);
     }
-    let bytes = (terminal.received.len() - before) as f64 / count as f64;
-    (times, bytes)
+    (times, median(bytes))
 }
 
-async fn measure_start(dir: &Path, steps: usize) -> f64 {
+fn named(terminal: &Terminal) -> String {
+    line_above_keys(&terminal.screen()).to_owned()
+}
+
+fn line_above_keys(screen: &str) -> &str {
+    screen.lines().rev().nth(1).unwrap_or("").trim_end()
+}
+
+/// A new run has to be on disk before it shows: eight syncs. A resumed one only reads.
+async fn measure_start(dir: &Path, steps: usize) {
     let file = dir.join(format!("steps-{steps}.toml"));
     std::fs::write(&file, runbook(steps)).expect("a scratch file");
-    let mut times = Vec::new();
+    let (mut new, mut resumed) = (Vec::new(), Vec::new());
     for run in 0..RUNS {
-        let (terminal, took) = started(&file, &dir.join(format!("start-{steps}-{run}"))).await;
-        times.push(took);
+        let state = dir.join(format!("start-{steps}-{run}"));
+        let (terminal, took) = started(&file, &state).await;
+        new.push(took);
+        left(terminal).await;
+        let (terminal, took) = shown(&["resume"], &state).await;
+        resumed.push(took);
         left(terminal).await;
     }
-    median(times)
+    row(
+        &format!("new run to board, {steps} steps"),
+        median(new),
+        "ms",
+    );
+    row(
+        &format!("resume to board, {steps} steps"),
+        median(resumed),
+        "ms",
+    );
 }
 
 async fn measure_keys(dir: &Path) {
@@ -214,16 +254,8 @@ fn main() {
     let dir = tempfile::tempdir().expect("a scratch directory");
     println!("tminus at {}x{}, medians of {RUNS} starts", SIZE.0, SIZE.1);
     runtime.block_on(async {
-        row(
-            "start to board, 20 steps",
-            measure_start(dir.path(), 20).await,
-            "ms",
-        );
-        row(
-            "start to board, 1,000 steps",
-            measure_start(dir.path(), 1_000).await,
-            "ms",
-        );
+        measure_start(dir.path(), 20).await;
+        measure_start(dir.path(), 1_000).await;
         measure_keys(dir.path()).await;
         measure_flood(dir.path()).await;
         measure_idle(dir.path()).await;

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use expectation::{Expectation, Judgement, SyntaxError, defaults, judge};
 pub use metric::{Baseline, MetricState};
-pub use observation::{Blind, Facts, FileFacts, Observation};
+pub use observation::{Blind, DnsAnswer, Facts, FileFacts, Observation};
 pub use scrape::ScrapeState;
 pub use series::{Sample, Series};
 pub use streak::{CheckState, Flip, Streak};
@@ -223,6 +223,8 @@ pub enum Probe {
         host: String,
         /// Port.
         port: String,
+        /// Older versions to try, because an expectation wants them refused.
+        refuses: Vec<String>,
     },
     /// A name lookup.
     Dns {
@@ -230,7 +232,8 @@ pub enum Probe {
         name: String,
         /// Record type, `A` unless written.
         record: String,
-        /// Resolvers to ask; the system's when empty.
+        /// Resolvers to ask, each of which has to give the wanted answer: addresses, with a port or without, and
+        /// `authoritative` for the servers of the zone itself. The system's when empty.
         resolvers: Vec<String>,
     },
     /// An environment variable of tminus itself; its value is never shown.
@@ -302,7 +305,7 @@ impl Probe {
                 texts.extend(send.as_mut());
                 texts
             }
-            Self::Tls { host, port } => vec![host, port],
+            Self::Tls { host, port, .. } => vec![host, port],
             Self::Dns {
                 name, resolvers, ..
             } => {
@@ -336,7 +339,8 @@ pub struct HttpProbe {
     pub body: Option<String>,
     /// Whether redirects are followed; off unless asked.
     pub follow: bool,
-    /// How many times in a row to ask; the expectations judge the last answer.
+    /// How many times in a row to ask at most. The expectations judge the last answer, or the first `429`, which
+    /// ends the burst: a rate limit that was met is what bursts are for, and it may let the next one through.
     pub burst: u32,
 }
 

@@ -18,6 +18,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod journal;
+pub mod report;
 pub mod run;
 pub mod runbook;
 pub mod runtime;

@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod load;
 mod lower;
+pub mod markdown;
 pub mod schema;
 mod shape;
 pub mod text;

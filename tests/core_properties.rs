@@ -387,8 +387,8 @@ fn draw(world: &World, number: usize) {
         ascii: number.is_multiple_of(5),
     });
     let (columns, rows) = world.app.view.size;
-    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("memory can't fail");
     terminal
         .draw(|frame| ui::draw(&world.app, &theme, frame))
-        .unwrap();
+        .expect("memory can't fail");
 }

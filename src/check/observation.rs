@@ -28,6 +28,12 @@ pub struct Blind {
 pub enum Facts {
     /// The target's machine answered that nothing listens there.
     Refused,
+    /// The target answered, and nobody could go on from that answer: a certificate that ended, a handshake it
+    /// broke off, a `404` where a WebSocket was asked for.
+    Broken {
+        /// What is wrong with the answer, in a few words.
+        why: String,
+    },
     /// A connection was made; for `tcp` with what the peer said first, or in answer to `send`.
     Connected {
         /// The first bytes received, capped.
@@ -52,13 +58,14 @@ pub enum Facts {
         refused: Vec<String>,
         /// Seconds until the leaf certificate ends; negative when it has.
         expires_in: i64,
-        /// Whether the chain leads to a root we trust and the name fits.
-        trusted: bool,
+        /// Why the certificate isn't to be trusted for the name asked for; `None` when its chain leads to a root
+        /// we trust, it is in force, and the name fits.
+        doubt: Option<String>,
     },
-    /// A name lookup: the values, sorted.
+    /// A name lookup.
     Dns {
-        /// Addresses or record values.
-        values: Vec<String>,
+        /// What each resolver that was asked said; never empty.
+        answers: Vec<DnsAnswer>,
     },
     /// An environment variable.
     Env {
@@ -88,6 +95,16 @@ pub enum Facts {
     },
 }
 
+/// What one resolver said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DnsAnswer {
+    /// The resolver as the runbook names it; empty for the system's.
+    pub resolver: String,
+    /// Addresses or record values, sorted; empty when there is no such record. One that didn't answer says nothing
+    /// about the name.
+    pub values: Result<Vec<String>, Blind>,
+}
+
 /// What is known of a file that exists.
 #[derive(Clone, PartialEq)]
 pub struct FileFacts {
@@ -107,6 +124,7 @@ impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused => f.write_str("Refused"),
+            Self::Broken { why } => write!(f, "Broken({why})"),
             Self::Connected { banner } => write!(f, "Connected({} bytes)", banner.len()),
             Self::Http { status, body, .. } => write!(f, "Http({status}, {} bytes)", body.len()),
             Self::Tls {
@@ -114,7 +132,7 @@ impl fmt::Debug for Facts {
                 expires_in,
                 ..
             } => write!(f, "Tls({version}, {expires_in} s left)"),
-            Self::Dns { values } => write!(f, "Dns({} values)", values.len()),
+            Self::Dns { answers } => write!(f, "Dns({} answers)", answers.len()),
             Self::Env { value } => {
                 write!(f, "Env({})", if value.is_some() { "set" } else { "unset" })
             }

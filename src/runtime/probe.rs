@@ -8,14 +8,18 @@
 //!
 //! A new kind of check is one file beside these and one arm in [`Prober::look`].
 
+mod alerts;
 mod command;
 mod dns;
 mod env;
 mod failure;
 mod file;
+mod grpc;
 mod http;
 mod metric;
 mod tcp;
+mod tls;
+mod websocket;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +38,8 @@ pub struct Prober {
     folder: PathBuf,
     environment: BTreeMap<String, String>,
     web: http::Web,
+    trust: tls::Trust,
+    resolvers: dns::Resolvers,
 }
 
 impl Prober {
@@ -51,13 +57,16 @@ impl Prober {
             folder: folder.to_owned(),
             environment,
             web: http::Web::default(),
+            trust: tls::Trust::default(),
+            resolvers: dns::Resolvers::default(),
         }
     }
 
     /// Looks once, for at most `limit`.
     ///
     /// The observation's `took` is what a latency expectation judges: for `http` the last request of the burst to
-    /// the end of its body, for `tcp` until the connection stood, for everything else the whole look.
+    /// the end of its body, for `tcp` until the connection stood, for `tls` until the handshake was done, for
+    /// everything else the whole look.
     pub async fn look(&self, probe: &Probe, limit: Duration) -> Observation {
         let looking = async {
             match probe {
@@ -67,18 +76,22 @@ impl Prober {
                     name,
                     record,
                     resolvers,
-                } => measured(dns::look(name, record, resolvers)).await,
+                } => measured(self.resolvers.look(name, record, resolvers, limit)).await,
                 Probe::Env { name } => measured(async { Ok(env::look(name)) }).await,
                 Probe::File { path } => measured(file::look(self.folder.join(path))).await,
                 Probe::Command { run } => {
                     measured(command::look(run, &self.folder, &self.environment)).await
                 }
-                Probe::Tls { .. }
-                | Probe::Alerts { .. }
-                | Probe::Grpc { .. }
-                | Probe::WebSocket { .. } => {
-                    measured(async { Err(unsupported(probe.kind())) }).await
+                Probe::Tls {
+                    host,
+                    port,
+                    refuses,
+                } => self.trust.look(host, port, refuses).await,
+                Probe::Alerts { url, matching } => {
+                    measured(alerts::look(&self.web, url, matching)).await
                 }
+                Probe::Grpc { url, service } => measured(grpc::look(&self.web, url, service)).await,
+                Probe::WebSocket { url } => measured(websocket::look(&self.web, url)).await,
             }
         };
         let started = Instant::now();
@@ -127,38 +140,9 @@ fn timed_out(limit: Duration) -> Blind {
     blind(Reason::Timeout, format!("no answer within {limit:?}"))
 }
 
-fn unsupported(kind: &str) -> Blind {
-    blind(
-        Reason::Unsupported,
-        format!("{kind} checks come in a later version"),
-    )
-}
-
 fn blind(reason: Reason, detail: impl Into<String>) -> Blind {
     Blind {
         reason,
         detail: detail.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_kind_this_version_cannot_look_at_is_unknown_and_says_so() {
-        let prober = Prober::new(Path::new(""), BTreeMap::new());
-        let probe = Probe::Tls {
-            host: "localhost".to_owned(),
-            port: "443".to_owned(),
-        };
-        let seen = prober.look(&probe, Duration::from_secs(5)).await;
-        assert_eq!(
-            seen.facts,
-            Err(Blind {
-                reason: Reason::Unsupported,
-                detail: "tls checks come in a later version".to_owned()
-            })
-        );
     }
 }

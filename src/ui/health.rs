@@ -127,14 +127,24 @@ pub fn rest_words(verdicts: &[Verdict], shown: &[usize]) -> String {
     }
 }
 
+/// Panels narrower than this have narrower marks.
+const NARROW: usize = 34;
+
 fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mut Pen<'_>) {
     let state = app.live.check(check);
     let age_now = state.age(app.now);
     let style = theme.verdict(verdict);
     let title = filled(&app.run.runbook().checks[check].title, &app.run.variables);
-    pen.skip(1).column(verdict_mark(verdict), 7, style);
+    let mark = verdict_mark(verdict);
+    let mark_cells = if pen.room() < NARROW { width(mark) + 1 } else { 7 };
+    pen.skip(1).column(mark, mark_cells.max(5), style);
     if let Verdict::Unknown(reason) = verdict {
-        pen.right(&blind(reason, age_now), style);
+        // Which check it is comes before why it can't be seen: of the reason only as much as leaves half for the title.
+        let age_now = age_now.map(age).unwrap_or_default();
+        pen.right(&format!("{age_now:>3}"), style);
+        let room = pen.room();
+        let for_words = room.saturating_sub(width(&title) + 1).max(room / 2);
+        pen.right(&fit(&blind(reason, None), for_words), style);
     } else if let Some((judgement, _)) = state.latest() {
         let age_now = age_now.map(age).unwrap_or_default();
         pen.right(&format!("{age_now:>3}"), theme.dim);
@@ -144,7 +154,7 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
         } else {
             style
         };
-        if pen.room() > width(&title) + width(&judgement.observed) + took.len() + 2
+        if pen.room() > width(&title) + width(&judgement.observed) + took.len().max(6) + 2
             && !judgement.took.is_zero()
         {
             pen.right(&format!("{took:>6}"), theme.dim);

@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::num::NonZeroU16;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pty_process::{OwnedReadPty, OwnedWritePty, Size};
@@ -47,7 +47,7 @@ impl Terminal {
         let (pty, pts) = pty_process::open().expect("a pseudo-terminal");
         pty.resize(Size::new(rows, columns))
             .expect("the size is set");
-        let mut command = pty_process::Command::new(env!("CARGO_BIN_EXE_tminus"))
+        let mut command = pty_process::Command::new(program())
             .args(arguments)
             .env("TMINUS_STATE_DIR", state)
             .env("XDG_CONFIG_HOME", state.join("config"))
@@ -74,6 +74,11 @@ impl Terminal {
     /// What the screen shows, line by line.
     pub fn screen(&self) -> String {
         self.emulator.screen().contents()
+    }
+
+    /// What the terminal shows, cell by cell.
+    pub fn cells(&self) -> &vt100::Screen {
+        self.emulator.screen()
     }
 
     /// Whether the alternate screen is on, the cursor hidden, or the mouse or paste reported: what has to be given back.
@@ -179,6 +184,18 @@ impl Terminal {
     pub fn hang_up(self) -> Child {
         self.child
     }
+}
+
+/// The binary under test; an example has no such variable and takes the one beside itself.
+fn program() -> PathBuf {
+    if let Some(path) = option_env!("CARGO_BIN_EXE_tminus") {
+        return path.into();
+    }
+    let own = std::env::current_exe().expect("a program has a path");
+    own.ancestors()
+        .nth(2)
+        .expect("it lies in target/PROFILE/examples")
+        .join("tminus")
 }
 
 fn at_least_one(count: u16) -> NonZeroU16 {

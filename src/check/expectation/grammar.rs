@@ -210,10 +210,14 @@ fn tls_version(cursor: &mut Cursor<'_>) -> Result<String, SyntaxError> {
 }
 
 fn address(cursor: &mut Cursor<'_>) -> Result<String, SyntaxError> {
+    // In quotes it may hold spaces, as the values of TXT and MX records do.
+    if cursor.rest().starts_with(['"', '\'']) {
+        return cursor.string();
+    }
     let before = *cursor;
     match cursor.chunk().0 {
         "" => Err(before.error("an address or a record's value is missing", None)),
-        address => Ok(address.trim_matches('"').to_owned()),
+        address => Ok(address.to_owned()),
     }
 }
 
@@ -356,6 +360,7 @@ mod tests {
             ("tls", "trusted"),
             ("dns", "resolves to 203.0.113.7"),
             ("dns", "resolves to 2001:db8::1"),
+            ("dns", "resolves to \"10 mail.kestrel.example\""),
             ("dns", "resolves"),
             ("tcp", "refused"),
             ("tcp", "connects"),

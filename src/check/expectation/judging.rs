@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{Bounds, Expectation, Fact, JsonTest, Judgement, Place, Quantity, Test, TextTest};
 use crate::check::foreign::{quote, quote_bytes};
 use crate::check::json_path::{Document, Found};
-use crate::check::{Blind, Comparison, Facts, FileFacts, Observation, Reason, Verdict};
+use crate::check::{Blind, Comparison, DnsAnswer, Facts, FileFacts, Observation, Reason, Verdict};
 
 /// Headers whose values are secrets: they are judged, never quoted.
 const SECRET_HEADERS: [&str; 3] = ["set-cookie", "authorization", "www-authenticate"];
@@ -41,7 +41,7 @@ fn explain(blind: &Blind) -> String {
 }
 
 fn weigh(expectations: &[Expectation], look: &Look<'_>) -> (Verdict, String) {
-    let mut verdict = (Verdict::Pass, String::new());
+    let mut verdict = partly_blind(look.facts);
     for expectation in expectations {
         match look.outcome(&expectation.test) {
             Outcome::Holds => {}
@@ -61,11 +61,26 @@ fn weigh(expectations: &[Expectation], look: &Look<'_>) -> (Verdict, String) {
     }
 }
 
+/// Where the verdict starts: a resolver that was to be asked and didn't answer can't be passed over.
+fn partly_blind(facts: &Facts) -> (Verdict, String) {
+    let answers = match facts {
+        Facts::Dns { answers } => answers.as_slice(),
+        _ => &[],
+    };
+    let unseen = answers
+        .iter()
+        .find_map(|answer| answer.values.as_ref().err());
+    unseen.map_or((Verdict::Pass, String::new()), |blind| {
+        (Verdict::Unknown(blind.reason), explain(blind))
+    })
+}
+
 /// What is wrong without anybody having to say so; see [`judge`].
 fn plainly_wrong(expectations: &[Expectation], facts: &Facts) -> Option<String> {
     let speaks_of = |about: fn(&Test) -> bool| expectations.iter().any(|one| about(&one.test));
     match facts {
         Facts::Refused if expectations.is_empty() => Some("the connection was refused".to_owned()),
+        Facts::Broken { why } if expectations.is_empty() => Some(quote(why)),
         Facts::Http { status, .. } if *status >= 500 => {
             let said = speaks_of(|test| matches!(test, Test::Number(Quantity::Status, _)));
             (!said).then(|| format!("the server answered {status}"))
@@ -74,8 +89,10 @@ fn plainly_wrong(expectations: &[Expectation], facts: &Facts) -> Option<String> 
             let said = speaks_of(|test| matches!(test, Test::Number(Quantity::Exit, _)));
             (!said).then(|| format!("the command ended with {}", exit_words(*exit)))
         }
-        Facts::Dns { values } if values.is_empty() => {
-            Some("the name has no such record".to_owned())
+        Facts::Dns { answers } => {
+            let missing = |answer: &&DnsAnswer| answer.values.as_ref().is_ok_and(Vec::is_empty);
+            let without = answers.iter().find(missing)?;
+            Some(format!("the name has {}", resolver_words(without)))
         }
         _ => None,
     }
@@ -127,6 +144,9 @@ impl<'a> Look<'a> {
         if matches!(self.facts, Facts::Refused) {
             let wanted = matches!(test, Test::Fact(Fact::Refused));
             return Outcome::of(wanted, || "a refused connection".to_owned());
+        }
+        if let Facts::Broken { why } = self.facts {
+            return Outcome::Fails(quote(why));
         }
         match test {
             Test::Number(quantity, bounds) => self.number(*quantity, *bounds),
@@ -210,18 +230,18 @@ impl<'a> Look<'a> {
             (Fact::HeaderAbsent(name), Facts::Http { headers, .. }) => {
                 Outcome::of(!has_header(headers, name), || "that header".to_owned())
             }
-            (Fact::Trusted, Facts::Tls { trusted, .. }) => Outcome::of(*trusted, || {
-                "a certificate that isn't trusted for this name".to_owned()
-            }),
+            (Fact::Trusted, Facts::Tls { doubt, .. }) => match doubt {
+                None => Outcome::Holds,
+                Some(why) => Outcome::Fails(quote(why)),
+            },
             (Fact::Refuses(old), Facts::Tls { refused, .. }) => {
                 Outcome::of(refused.contains(old), || format!("TLS {old} is accepted"))
             }
-            (Fact::Resolves, Facts::Dns { values }) => {
-                Outcome::of(!values.is_empty(), || "no such record".to_owned())
-            }
-            (Fact::ResolvesTo(wanted), Facts::Dns { values }) => {
-                let found = values.iter().any(|value| same_address(value, wanted));
-                Outcome::of(found, || list_words(values, "no such record"))
+            (Fact::Resolves, Facts::Dns { answers }) => agreement(answers),
+            (Fact::ResolvesTo(wanted), Facts::Dns { answers }) => {
+                every_resolver(answers, |values| {
+                    values.iter().any(|value| same_address(value, wanted))
+                })
             }
             (Fact::Refused, _) => Outcome::Fails("a connection".to_owned()),
             (Fact::Connects, Facts::Connected { .. } | Facts::Health { .. }) => Outcome::Holds,
@@ -266,6 +286,61 @@ impl<'a> Look<'a> {
         parsed
             .as_ref()
             .map_err(|error| Outcome::Fails(error.clone()))
+    }
+}
+
+/// Every resolver that answered has to have said what is wanted; see [`partly_blind`] for those that didn't.
+fn every_resolver(answers: &[DnsAnswer], wanted: impl Fn(&[String]) -> bool) -> Outcome {
+    let said_wrong =
+        |answer: &&DnsAnswer| answer.values.as_ref().is_ok_and(|values| !wanted(values));
+    match answers.iter().find(said_wrong) {
+        None => Outcome::Holds,
+        Some(answer) => Outcome::Fails(resolver_words(answer)),
+    }
+}
+
+/// Every resolver has to know the name, and all of them the same of it.
+fn agreement(answers: &[DnsAnswer]) -> Outcome {
+    let mut heard = answers.iter().filter(|answer| answer.values.is_ok());
+    let Some(first) = heard.next() else {
+        return Outcome::Holds;
+    };
+    match heard.find(|other| other.values != first.values) {
+        Some(other) => Outcome::Fails(format!(
+            "{}, but {}",
+            resolver_words(first),
+            resolver_words(other)
+        )),
+        None => every_resolver(answers, |values| !values.is_empty()),
+    }
+}
+
+/// What a resolver said, and which one it was unless it was the system's.
+fn resolver_words(answer: &DnsAnswer) -> String {
+    let said = match &answer.values {
+        Ok(values) => list_words(values, "no such record"),
+        Err(blind) => blind.reason.to_string(),
+    };
+    match answer.resolver.as_str() {
+        "" => said,
+        resolver => format!("{said} from {}", quote(resolver)),
+    }
+}
+
+/// What all resolvers said, in one phrase when they agree.
+fn answers_words(answers: &[DnsAnswer]) -> String {
+    match answers {
+        [first, others @ ..] if others.iter().all(|other| other.values == first.values) => {
+            match &first.values {
+                Ok(values) => list_words(values, "no such record"),
+                Err(blind) => blind.reason.to_string(),
+            }
+        }
+        answers => answers
+            .iter()
+            .map(resolver_words)
+            .collect::<Vec<_>>()
+            .join(" · "),
     }
 }
 
@@ -396,15 +471,16 @@ fn observed(observation: &Observation) -> String {
     match &observation.facts {
         Err(blind) => blind.reason.to_string(),
         Ok(Facts::Refused) => "refused".to_owned(),
+        Ok(Facts::Broken { why }) => quote(why),
         Ok(Facts::Connected { .. }) => format!("connected · {took}"),
         Ok(Facts::Http { status, .. }) => format!("{status} · {took}"),
         Ok(Facts::Tls {
             version,
             expires_in,
-            trusted,
+            doubt,
             ..
-        }) => tls_words(version, *expires_in, *trusted),
-        Ok(Facts::Dns { values }) => list_words(values, "no such record"),
+        }) => tls_words(version, *expires_in, doubt.is_none()),
+        Ok(Facts::Dns { answers }) => answers_words(answers),
         Ok(Facts::Env { value }) => env_words(value.as_deref()),
         Ok(Facts::File(None)) => "no such file".to_owned(),
         Ok(Facts::File(Some(file))) => file_words(file),
@@ -565,12 +641,28 @@ mod tests {
         }
     }
 
+    /// What each resolver said, with no addresses where it didn't answer.
+    fn dns(answers: &[(&str, Result<&[&str], Reason>)]) -> Facts {
+        let answer = |&(resolver, values): &(&str, Result<&[&str], Reason>)| DnsAnswer {
+            resolver: resolver.to_owned(),
+            values: values
+                .map(|values| values.iter().map(ToString::to_string).collect())
+                .map_err(|reason| Blind {
+                    reason,
+                    detail: String::new(),
+                }),
+        };
+        Facts::Dns {
+            answers: answers.iter().map(answer).collect(),
+        }
+    }
+
     fn tls(days: i64) -> Facts {
         Facts::Tls {
             version: "1.3".to_owned(),
             refused: vec!["1.0".to_owned(), "1.1".to_owned()],
             expires_in: days * 86_400,
-            trusted: true,
+            doubt: None,
         }
     }
 
@@ -962,9 +1054,8 @@ mod tests {
 
     #[test]
     fn names() {
-        let addresses = || Facts::Dns {
-            values: vec!["2001:db8::1".to_owned(), "203.0.113.7".to_owned()],
-        };
+        let addresses = || dns(&[("", Ok(&["2001:db8::1", "203.0.113.7"]))]);
+        let nothing = || dns(&[("", Ok(&[]))]);
         assert_eq!(
             verdict("dns", "resolves to 203.0.113.7", addresses()),
             Verdict::Pass
@@ -978,13 +1069,94 @@ mod tests {
             Verdict::Fail
         );
         assert_eq!(
-            verdict("dns", "resolves", Facts::Dns { values: Vec::new() }),
-            Verdict::Fail
+            verdict("dns", "resolves to '2001:DB8::1'", addresses()),
+            Verdict::Pass
         );
-        assert_eq!(
-            verdict("dns", "latency < 1s", Facts::Dns { values: Vec::new() }),
-            Verdict::Fail
-        );
+        assert_eq!(verdict("dns", "resolves", nothing()), Verdict::Fail);
+        assert_eq!(verdict("dns", "latency < 1s", nothing()), Verdict::Fail);
+    }
+
+    #[test]
+    fn every_resolver_has_to_say_it() {
+        let moved = ("one", Ok(["203.0.113.7"].as_slice()));
+        let behind = ("two", Ok(["203.0.113.6"].as_slice()));
+        let missing = ("two", Ok([].as_slice()));
+        let silent = ("two", Err(Reason::Timeout));
+        let cases = [
+            ([moved, ("two", moved.1)], "resolves", Verdict::Pass, ""),
+            (
+                [moved, ("two", moved.1)],
+                "resolves to 203.0.113.7",
+                Verdict::Pass,
+                "",
+            ),
+            (
+                [moved, behind],
+                "resolves to 203.0.113.7",
+                Verdict::Fail,
+                "got 203.0.113.6 from two",
+            ),
+            (
+                [moved, behind],
+                "resolves",
+                Verdict::Fail,
+                "got 203.0.113.7 from one, but 203.0.113.6 from two",
+            ),
+            (
+                [moved, missing],
+                "latency < 1s",
+                Verdict::Fail,
+                "the name has no such record from two",
+            ),
+            (
+                [moved, silent],
+                "resolves to 203.0.113.7",
+                Verdict::Unknown(Reason::Timeout),
+                "timed out",
+            ),
+            (
+                [moved, silent],
+                "latency < 1s",
+                Verdict::Unknown(Reason::Timeout),
+                "timed out",
+            ),
+            (
+                [behind, silent],
+                "resolves to 203.0.113.7",
+                Verdict::Fail,
+                "got 203.0.113.6 from one",
+            ),
+        ];
+        for (answers, expected, verdict, because) in cases {
+            let judged = look("dns", &[expected], dns(&answers));
+            assert_eq!(judged.verdict, verdict, "{answers:?} {expected}");
+            assert!(judged.because.ends_with(because), "{}", judged.because);
+        }
+    }
+
+    #[test]
+    fn an_answer_nobody_can_use_fails_whatever_is_expected() {
+        let broken = || Facts::Broken {
+            why: "the certificate has expired".to_owned(),
+        };
+        for (kind, expected) in [
+            ("http", "status == 200"),
+            ("http", "latency < 1s"),
+            ("http", "header server absent"),
+            ("tcp", "refused"),
+            ("tls", "refuses 1.1"),
+            ("grpc", "connects"),
+            ("websocket", "connects"),
+        ] {
+            let judged = look(kind, &[expected], broken());
+            assert_eq!(judged.verdict, Verdict::Fail, "{kind} {expected}");
+            assert!(
+                judged.because.ends_with("got the certificate has expired"),
+                "{}",
+                judged.because
+            );
+        }
+        assert_eq!(look("http", &[], broken()).verdict, Verdict::Fail);
     }
 
     #[test]

@@ -221,7 +221,7 @@ fn probe(probe: &Probe) -> Value {
             })
         }
         Probe::Tcp { host, port, send } => json!({ "host": host, "port": port, "send": send }),
-        Probe::Tls { host, port } => json!({ "host": host, "port": port }),
+        Probe::Tls { host, port, .. } => json!({ "host": host, "port": port }),
         Probe::Dns {
             name,
             record,

@@ -445,7 +445,7 @@ fn probe(probe: &Probe) -> String {
                 }
             )
         }
-        Probe::Tls { host, port } => format!("{host}:{port}"),
+        Probe::Tls { host, port, .. } => format!("{host}:{port}"),
         Probe::Dns {
             name,
             record,

@@ -64,11 +64,15 @@ impl Lowering<'_> {
         let severity = table.severity.unwrap_or_default();
         self.severities.push(severity);
         let expect = std::mem::take(&mut table.expect.0);
-        let probe = self.probe(table, &span);
-        let expect = probe
+        let mut probe = self.probe(table, &span);
+        let expect: Vec<Expectation> = probe
             .as_ref()
             .map(|probe| self.expectations(expect, probe.kind(), &span))
             .unwrap_or_default();
+        if let Some(Probe::Tls { refuses, .. }) = &mut probe {
+            let versions = expect.iter().filter_map(Expectation::refused_version);
+            *refuses = versions.map(str::to_owned).collect();
+        }
         // After a mistake a stand-in that looks at nothing takes the probe's place.
         let probe = probe.unwrap_or(Probe::Env {
             name: String::new(),
@@ -321,6 +325,7 @@ impl Lowering<'_> {
             port: table
                 .port
                 .map_or_else(|| "443".to_owned(), |port| self.port(port)),
+            refuses: Vec::new(),
         }
     }
 

@@ -5,6 +5,8 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use rustls::{AlertDescription, CertificateError};
+
 use super::blind;
 use crate::check::{Blind, Facts, Reason};
 
@@ -13,6 +15,8 @@ use crate::check::{Blind, Facts, Reason};
 pub(super) enum Failure {
     /// The target's side said no: nothing listens there, or it hung up on us before its answer was complete.
     Refused,
+    /// The target's side answered, and nobody could go on from its answer; in a few words.
+    Broken(String),
     /// We could not look.
     Blind(Blind),
 }
@@ -34,10 +38,48 @@ impl Failure {
         }
     }
 
+    /// Draws the line for a failed TLS handshake.
+    ///
+    /// What the target sent decides: a certificate that ended or is for another name, or an alert, would turn every
+    /// client away, so it is a finding. That nobody we know issued the certificate may as well be for want of a
+    /// root on this machine, and that we are asked for a certificate of our own says nothing about its health.
+    pub(super) fn from_tls(error: &rustls::Error, whom: &str) -> Self {
+        use rustls::Error as Tls;
+        let unseen = |reason| Self::Blind(blind(reason, format!("{whom}: {error}")));
+        match error {
+            Tls::AlertReceived(
+                AlertDescription::CertificateRequired | AlertDescription::AccessDenied,
+            ) => unseen(Reason::Auth),
+            Tls::AlertReceived(alert) => Self::Broken(format!("the TLS alert {alert:?}")),
+            Tls::InvalidCertificate(error) => match flaw(error) {
+                Some(flaw) => Self::Broken(flaw),
+                None => unseen(Reason::Tls),
+            },
+            Tls::InvalidMessage(_)
+            | Tls::InappropriateMessage { .. }
+            | Tls::InappropriateHandshakeMessage { .. }
+            | Tls::PeerMisbehaved(_)
+            | Tls::PeerSentOversizedRecord => Self::Broken("an answer that isn't TLS".to_owned()),
+            Tls::PeerIncompatible(_) => {
+                Self::Broken("TLS that no present client speaks".to_owned())
+            }
+            Tls::NoCertificatesPresented => Self::Broken("no certificate".to_owned()),
+            _ => unseen(Reason::Tls),
+        }
+    }
+
+    /// The TLS library's reason below an error, judged by [`Self::from_tls`]; `None` when there is none.
+    pub(super) fn below(error: &(dyn Error + 'static), whom: &str) -> Option<Self> {
+        causes(error)
+            .find_map(|cause| cause.downcast_ref())
+            .map(|error| Self::from_tls(error, whom))
+    }
+
     /// As facts of a check, for which a refusal is a finding.
     pub(super) fn into_facts(self) -> Result<Facts, Blind> {
         match self {
             Self::Refused => Ok(Facts::Refused),
+            Self::Broken(why) => Ok(Facts::Broken { why }),
             Self::Blind(blind) => Err(blind),
         }
     }
@@ -46,6 +88,7 @@ impl Failure {
     pub(super) fn into_blind(self) -> Blind {
         match self {
             Self::Refused => blind(Reason::Connect, "the connection was refused or closed"),
+            Self::Broken(why) => blind(Reason::NoData, why),
             Self::Blind(blind) => blind,
         }
     }
@@ -55,6 +98,25 @@ impl From<Blind> for Failure {
     fn from(blind: Blind) -> Self {
         Self::Blind(blind)
     }
+}
+
+/// What is wrong with a certificate by itself, whoever looks at it.
+pub(super) fn flaw(error: &CertificateError) -> Option<String> {
+    let flaw = match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the certificate has expired"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate isn't in force yet"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the certificate is for another name"
+        }
+        CertificateError::Revoked => "the certificate was revoked",
+        CertificateError::BadEncoding => "the certificate can't be read",
+        _ => return None,
+    };
+    Some(flaw.to_owned())
 }
 
 /// The error and everything that caused it, outermost first.
@@ -80,8 +142,8 @@ mod tests {
 
     fn reason(kind: ErrorKind) -> Option<Reason> {
         match Failure::from_io(&io::Error::from(kind), "api") {
-            Failure::Refused => None,
             Failure::Blind(blind) => Some(blind.reason),
+            _ => None,
         }
     }
 
@@ -102,5 +164,31 @@ mod tests {
             assert_eq!(reason(ours), Some(Reason::Connect), "{ours:?}");
         }
         assert_eq!(reason(ErrorKind::TimedOut), Some(Reason::Timeout));
+    }
+    #[test]
+    fn a_bad_certificate_is_a_finding_and_a_missing_root_is_ours() {
+        let judged = |error| match Failure::from_tls(&error, "api") {
+            Failure::Broken(why) => Ok(why),
+            Failure::Blind(blind) => Err(blind.reason),
+            Failure::Refused => panic!("nothing was refused"),
+        };
+        let certificate = |error| judged(rustls::Error::InvalidCertificate(error));
+        assert_eq!(
+            certificate(CertificateError::Expired).as_deref(),
+            Ok("the certificate has expired")
+        );
+        assert_eq!(
+            certificate(CertificateError::UnknownIssuer),
+            Err(Reason::Tls)
+        );
+        let alert = |alert| judged(rustls::Error::AlertReceived(alert));
+        assert_eq!(
+            alert(AlertDescription::ProtocolVersion).as_deref(),
+            Ok("the TLS alert ProtocolVersion")
+        );
+        assert_eq!(
+            alert(AlertDescription::CertificateRequired),
+            Err(Reason::Auth)
+        );
     }
 }

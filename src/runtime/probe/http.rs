@@ -22,6 +22,24 @@ const REDIRECTS: usize = 10;
 /// HTTP clients, built when first needed.
 #[derive(Debug, Default)]
 pub(super) struct Web {
+    negotiated: Clients,
+    http1: Clients,
+    http2: Clients,
+}
+
+/// Which HTTP is spoken.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wire {
+    /// HTTP/1.1, or HTTP/2 where a TLS handshake agrees on it.
+    Negotiated,
+    /// HTTP/1.1 only: it alone can be upgraded to a WebSocket.
+    Http1,
+    /// HTTP/2 only and at once, as gRPC wants it.
+    Http2,
+}
+
+#[derive(Debug, Default)]
+struct Clients {
     /// For `http://`, without root certificates: a machine that has none can still look at what is not encrypted.
     plain: OnceLock<Result<Client, Blind>>,
     /// For `https://`, with the system's roots.
@@ -39,12 +57,22 @@ pub(super) struct Answer {
 }
 
 impl Web {
-    /// Asks as often as the probe's burst says and reports the last answer.
+    /// Asks as often as the probe's burst says and reports the last answer, or the first that is a `429`.
+    ///
+    /// A rate limit lets one request in ten through while the others are turned away, so that the last of a burst
+    /// would show it by luck only; and nobody needs more than one refusal to know that there is a limit.
     pub(super) async fn look(&self, probe: &HttpProbe) -> Observation {
+        let mut seen = self.look_once(probe).await;
         for _ in 1..probe.burst {
-            // What earlier requests met is no matter: they are there to use up a limit, or to warm something up.
-            let _ = self.ask(probe).await;
+            if matches!(seen.facts, Ok(Facts::Http { status: 429, .. })) {
+                break;
+            }
+            seen = self.look_once(probe).await;
         }
+        seen
+    }
+
+    async fn look_once(&self, probe: &HttpProbe) -> Observation {
         measured(async {
             self.ask(probe)
                 .await
@@ -56,13 +84,13 @@ impl Web {
 
     async fn ask(&self, probe: &HttpProbe) -> Result<Answer, Failure> {
         let mut request = Request::of(probe)?;
-        let mut response = self.send(&request).await?;
+        let mut response = self.send(&request, Wire::Negotiated).await?;
         for _ in 0..if probe.follow { REDIRECTS } else { 0 } {
             let Some(next) = request.redirected(&response) else {
                 break;
             };
             request = next;
-            response = self.send(&request).await?;
+            response = self.send(&request, Wire::Negotiated).await?;
         }
         read(response, BODY_CAP, &request.url).await
     }
@@ -82,12 +110,14 @@ impl Web {
             headers,
             body: None,
         };
-        read(self.send(&request).await?, cap, &request.url).await
+        let response = self.send(&request, Wire::Negotiated).await?;
+        read(response, cap, &request.url).await
     }
 
-    async fn send(&self, request: &Request) -> Result<Response, Failure> {
+    /// Sends a request as it is and brings home the head of the answer.
+    pub(super) async fn send(&self, request: &Request, wire: Wire) -> Result<Response, Failure> {
         let mut sending = self
-            .client(&request.url)?
+            .client(&request.url, wire)?
             .request(request.method.clone(), request.url.clone())
             .headers(request.headers.clone());
         if let Some(body) = &request.body {
@@ -99,12 +129,20 @@ impl Web {
             .map_err(|error| judge(&error, &request.url))
     }
 
-    fn client(&self, url: &Url) -> Result<&Client, Blind> {
+    fn client(&self, url: &Url, wire: Wire) -> Result<&Client, Blind> {
+        let clients = match wire {
+            Wire::Negotiated => &self.negotiated,
+            Wire::Http1 => &self.http1,
+            Wire::Http2 => &self.http2,
+        };
         let built = if url.scheme() == "https" {
-            self.secure.get_or_init(|| build(Client::builder()))
+            clients
+                .secure
+                .get_or_init(|| build(Client::builder(), wire))
         } else {
-            self.plain
-                .get_or_init(|| build(Client::builder().tls_certs_only([])))
+            clients
+                .plain
+                .get_or_init(|| build(Client::builder().tls_certs_only([]), wire))
         };
         built.as_ref().map_err(Blind::clone)
     }
@@ -131,7 +169,12 @@ impl Answer {
     }
 }
 
-fn build(builder: reqwest::ClientBuilder) -> Result<Client, Blind> {
+fn build(builder: reqwest::ClientBuilder, wire: Wire) -> Result<Client, Blind> {
+    let builder = match wire {
+        Wire::Negotiated => builder,
+        Wire::Http1 => builder.http1_only(),
+        Wire::Http2 => builder.http2_prior_knowledge(),
+    };
     builder
         .user_agent(concat!("tminus/", env!("CARGO_PKG_VERSION")))
         .no_proxy()
@@ -150,11 +193,11 @@ fn build(builder: reqwest::ClientBuilder) -> Result<Client, Blind> {
 
 /// One request of a chain of redirects.
 #[derive(Debug)]
-struct Request {
-    method: Method,
-    url: Url,
-    headers: HeaderMap,
-    body: Option<String>,
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Vec<u8>>,
 }
 
 impl Request {
@@ -170,7 +213,7 @@ impl Request {
             method,
             url: parse_url(&probe.url)?,
             headers: header_map(&probe.headers)?,
-            body: probe.body.clone(),
+            body: probe.body.clone().map(String::into_bytes),
         })
     }
 
@@ -266,8 +309,11 @@ async fn read(mut response: Response, cap: usize, url: &Url) -> Result<Answer, F
 }
 
 /// Says whose fault a failed request is.
-fn judge(error: &reqwest::Error, url: &Url) -> Failure {
+pub(super) fn judge(error: &reqwest::Error, url: &Url) -> Failure {
     let whom = url.host_str().unwrap_or("the target");
+    if let Some(failure) = Failure::below(error, whom) {
+        return failure;
+    }
     let unseen = |reason| Failure::Blind(blind(reason, format!("{whom}: {}", innermost(error))));
     if error.is_dns() {
         return unseen(Reason::Dns);
@@ -543,7 +589,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_without_tls_behind_https_is_a_failed_handshake() {
+    async fn a_server_without_tls_behind_https_is_a_finding() {
         let (listener, address) = bind().await;
         let serving = tokio::spawn(async move {
             let (mut peer, _) = listener.accept().await.unwrap();
@@ -552,9 +598,10 @@ mod tests {
                 .unwrap();
             let _ = peer.read_to_end(&mut Vec::new()).await;
         });
+        let why = "an answer that isn't TLS".to_owned();
         assert_eq!(
-            reason(probe(format!("https://{address}/")), PLENTY).await,
-            Some(Reason::Tls)
+            look(probe(format!("https://{address}/")), PLENTY).await,
+            Ok(Facts::Broken { why })
         );
         serving.await.unwrap();
     }
@@ -648,10 +695,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_burst_opens_a_connection_each_and_reports_the_last() {
-        let limited = "HTTP/1.1 429 Slow Down\r\ncontent-length: 0\r\n\r\n".to_owned();
-        let (address, serving) = serve([ok(""), ok(""), limited]).await;
+        let gone = "HTTP/1.1 404 Gone\r\ncontent-length: 0\r\n\r\n".to_owned();
+        let (address, serving) = serve([ok(""), ok(""), gone]).await;
         let mut asked = probe(format!("http://{address}/"));
         asked.burst = 3;
+        assert_eq!(status(look(asked, PLENTY).await), 404);
+        serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_burst_ends_with_the_first_request_that_is_limited() {
+        let limited = "HTTP/1.1 429 Slow Down\r\ncontent-length: 0\r\n\r\n".to_owned();
+        let (address, serving) = serve([ok(""), limited]).await;
+        let mut asked = probe(format!("http://{address}/"));
+        asked.burst = 100;
         assert_eq!(status(look(asked, PLENTY).await), 429);
         serving.await.unwrap();
     }

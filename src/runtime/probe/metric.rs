@@ -91,7 +91,7 @@ fn explains_itself(answer: &Answer) -> bool {
     kind.is_some_and(|kind| kind.starts_with("application/json"))
 }
 
-async fn page(
+pub(super) async fn page(
     web: &Web,
     url: Url,
     accept: &'static str,

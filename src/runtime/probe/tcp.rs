@@ -49,7 +49,7 @@ pub(super) async fn look(host: &str, port: &str, send: Option<&str>) -> Observat
 /// All are tried at once, not one after the other: a black hole behind the first must not use up the time of the
 /// second. A single refusal outweighs addresses that can't be reached from here, since on most machines that is
 /// only an IPv6 address without an IPv6 route.
-async fn connect(host: &str, port: &str) -> Result<TcpStream, Failure> {
+pub(super) async fn connect(host: &str, port: &str) -> Result<TcpStream, Failure> {
     let port: u16 = port
         .trim()
         .parse()

@@ -1,0 +1,3 @@
+//! Reports: a runbook or a run written down for people who don't have this program.
+
+pub mod markdown;

@@ -1,0 +1,749 @@
+//! From the tree of headings to phases, sections, options, rollbacks, triggers and upkeep.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::blocks::{Block, Item, Kind, List};
+use super::fields;
+use super::marks::legend_entry;
+use super::outline::{Choice, Outline, Phase, Section, Step};
+use super::source::Field;
+use super::stage::{self, Guess};
+use super::steps::{Gathered, Mode, Shared, gather};
+use super::tree::{self, Node};
+use crate::runbook::Stage;
+use crate::runbook::text::{parse_duration, parse_offset};
+
+mod back;
+mod choices;
+mod finish;
+mod lists;
+
+/// How an export begins.
+const EXPORT_MARK: &str = "<!-- Exported by tminus";
+
+/// A whole document, ready to be arranged.
+pub(super) struct Document {
+    pub(super) root: Node,
+    pub(super) front: Vec<Field>,
+    pub(super) file_name: String,
+}
+
+/// Arranges a document; what is shared keeps the notes and counts.
+pub(super) fn arrange(document: Document, shared: &mut Shared) -> Outline {
+    let mut arranger = Arranger {
+        mode: mode_of(&document.root),
+        shared,
+        outline: Outline::default(),
+        drafts: Vec::new(),
+        pending: Vec::new(),
+        later: false,
+        afterwards: false,
+    };
+    arranger.document(document);
+    arranger.finish()
+}
+
+/// In a document without any box the ordered lists are the steps, and without those the bullets.
+fn mode_of(root: &Node) -> Mode {
+    let (mut boxes, mut ordered) = (0, false);
+    visit(root, &mut |node| {
+        boxes += super::blocks::boxes_in(&node.blocks);
+        ordered |= node
+            .blocks
+            .iter()
+            .any(|block| matches!(&block.kind, Kind::List(list) if list.ordered));
+    });
+    let plain = is_export(root);
+    Mode {
+        ordered: boxes == 0 && !plain,
+        bullets: boxes == 0 && !ordered && !plain,
+        plain,
+        ..Mode::default()
+    }
+}
+
+/// Whether this program wrote the document: then nothing in it needs guessing.
+fn is_export(root: &Node) -> bool {
+    let first = root.blocks.first();
+    first.is_some_and(|block| {
+        matches!(block.kind, Kind::Comment) && block.raw.starts_with(EXPORT_MARK)
+    })
+}
+
+fn visit<'n>(node: &'n Node, see: &mut dyn FnMut(&'n Node)) {
+    see(node);
+    for child in &node.children {
+        visit(child, see);
+    }
+}
+
+/// A phase whose sections are still coming.
+struct Draft {
+    phase: Phase,
+    /// Its heading says nothing of a stage and holds no other headings.
+    plain: bool,
+    /// The stage was written by an export.
+    written: bool,
+}
+
+struct Arranger<'a> {
+    mode: Mode,
+    shared: &'a mut Shared,
+    outline: Outline,
+    drafts: Vec<Draft>,
+    /// Texts that wait for the next section.
+    pending: Vec<String>,
+    /// A launch or what follows it was met: what says nothing of a stage comes after it.
+    later: bool,
+    /// What follows a launch was met.
+    afterwards: bool,
+}
+
+/// Where a heading stands while the tree is walked.
+#[derive(Clone)]
+struct Place {
+    /// Position of the phase in the drafts.
+    draft: usize,
+    /// Titles between the phase and the heading.
+    path: Vec<String>,
+    guess: Option<Guess>,
+    must: bool,
+}
+
+impl Arranger<'_> {
+    fn document(&mut self, document: Document) {
+        let Document {
+            mut root,
+            front,
+            file_name,
+        } = document;
+        self.learn_legend(&root);
+        self.outline
+            .comments
+            .push(format!("Imported from {}.", base_name(&file_name)));
+        let written = self.front_matter(&front);
+        let titled = only_top_heading(&root);
+        self.outline.title = match (&titled, written) {
+            (Some(_), _) => String::new(),
+            (None, Some(title)) => title,
+            (None, None) => title_of_file(&file_name),
+        };
+        if titled.is_some() {
+            let blocks = std::mem::take(&mut root.blocks);
+            root = std::mem::take(&mut root.children).swap_remove(0);
+            root.blocks.splice(0..0, blocks);
+            self.outline.title = root.title.clone();
+            self.heading_rest(&root);
+        }
+        self.top(root);
+    }
+
+    /// Walks the children of the title.
+    fn top(&mut self, mut root: Node) {
+        self.split_labels(&mut root, false);
+        self.preamble(&mut root);
+        let guesses: Vec<Option<Guess>> = root.children.iter().map(guess_of).collect();
+        let last_before = guesses.iter().rposition(|guess| {
+            guess.is_some_and(|guess| guess.strong && guess.stage == Stage::PreLaunch)
+        });
+        for (index, mut node) in root.children.into_iter().enumerate() {
+            let mut guess = guesses[index];
+            if let Some(weak) = guess
+                .as_mut()
+                .filter(|guess| !guess.strong && last_before > Some(index))
+            {
+                weak.stage = Stage::PreLaunch;
+            }
+            self.top_heading(&mut node, guess);
+        }
+    }
+
+    /// What stands before the first heading below the title.
+    fn preamble(&mut self, root: &mut Node) {
+        self.header_fields(root);
+        if let Some((index, summary)) = summary_of(&root.blocks) {
+            root.blocks.remove(index);
+            self.outline.summary = summary;
+        }
+        let mut gathered = gather(self.shared, &root.blocks, self.mode, "");
+        self.numbered_headings(root, &mut gathered);
+        if self.mode.plain {
+            self.outline.comments.extend(gathered.text);
+            return;
+        }
+        if gathered.steps.is_empty() {
+            self.pending.extend(gathered.text);
+            self.outline.comments.extend(gathered.comments);
+            return;
+        }
+        let title = self.outline.title.clone();
+        let place = self.open_phase(&title, root.line.max(1), None, true);
+        self.emit("Checklist".to_owned(), gathered, &place);
+    }
+
+    /// Fields with blanks become variables; a paragraph of nothing else is used up.
+    fn header_fields(&mut self, root: &mut Node) {
+        let mut rest = Vec::new();
+        for block in std::mem::take(&mut root.blocks) {
+            let fields = fields::of_header(&block, self.mode.plain);
+            let all = !fields.is_empty() && fields.len() >= block.raw.lines().count();
+            for field in fields {
+                let what = format!("the field “{}” is asked for when a run starts", field.label);
+                self.shared.notes.guess(block.line, what);
+                fields::add(&mut self.shared.variables, field);
+            }
+            if !all {
+                rest.push(block);
+            }
+        }
+        root.blocks = rest;
+    }
+
+    fn top_heading(&mut self, node: &mut Node, guess: Option<Guess>) {
+        let explicit = take_stage_line(node);
+        let special = match (&explicit, self.mode.plain) {
+            (Some(_), _) => false,
+            (None, true) => self.special_of_export(node),
+            (None, false) => self.special(node),
+        };
+        if special {
+            return;
+        }
+        if explicit.is_none() && !self.has_steps(node) {
+            self.text_only(node, guess);
+            return;
+        }
+        let leaf = node.children.is_empty();
+        let place = match explicit {
+            Some((stage, at)) => self.open_written(&node.title, stage, at),
+            None => self.open_phase(&node.title, node.line, guess, leaf),
+        };
+        self.walk(node, &place);
+    }
+
+    fn open_written(&mut self, title: &str, stage: Stage, at: Option<SignedDuration>) -> Place {
+        self.later |= stage != Stage::PreLaunch;
+        self.afterwards |= stage == Stage::PostLaunch;
+        self.drafts.push(Draft {
+            phase: phase(title, stage, at),
+            plain: false,
+            written: true,
+        });
+        self.place(Some(Guess {
+            stage,
+            strong: true,
+            pure: false,
+        }))
+    }
+
+    /// Opens a phase at the end.
+    fn open_phase(&mut self, title: &str, line: usize, guess: Option<Guess>, leaf: bool) -> Place {
+        let stage = match guess {
+            // After the launch nothing goes back to it.
+            Some(guess) if guess.stage == Stage::Launch && self.afterwards => Stage::PostLaunch,
+            Some(guess) => guess.stage,
+            None if self.later => Stage::PostLaunch,
+            None => Stage::PreLaunch,
+        };
+        self.later |= stage != Stage::PreLaunch;
+        self.afterwards |= stage == Stage::PostLaunch;
+        let mut phase = phase(title, stage, stage::time(title));
+        if guess.is_some() {
+            let what = format!("“{title}” is a {} phase", stage.name());
+            self.shared.notes.guess(line, &what);
+            phase
+                .comments
+                .push(format!("guessed from line {line}: {what}"));
+        }
+        self.drafts.push(Draft {
+            phase,
+            plain: leaf && guess.is_none(),
+            written: false,
+        });
+        self.place(guess)
+    }
+
+    fn place(&self, guess: Option<Guess>) -> Place {
+        Place {
+            draft: self.drafts.len() - 1,
+            path: Vec::new(),
+            guess,
+            must: false,
+        }
+    }
+
+    /// Walks a heading that is a phase or stands below one.
+    fn walk(&mut self, node: &mut Node, place: &Place) {
+        self.heading_rest(node);
+        let sign_off = is_sign_off(&node.title) && !self.mode.plain;
+        self.split_labels(node, sign_off);
+        let must = place.must || (is_critical(node) && !self.mode.plain);
+        let place = Place {
+            must,
+            ..place.clone()
+        };
+        let mode = Mode {
+            sign_off,
+            must,
+            ..self.mode
+        };
+        let mut gathered = gather(self.shared, &node.blocks, mode, &node.title);
+        if let Some(sign) = &node.status {
+            let optional = self.shared.is_optional(sign);
+            gathered.text.insert(0, self.shared.status(sign, node.line));
+            for step in gathered.steps.iter_mut().filter(|_| optional) {
+                step.optional = true;
+            }
+        }
+        if let Some(due) =
+            stage::deadline(&node.title).filter(|_| node.title.to_lowercase().starts_with("within"))
+        {
+            for step in &mut gathered.steps {
+                step.at = step.at.or(Some(due));
+            }
+        }
+        self.numbered_headings(node, &mut gathered);
+        self.section(node, gathered, place);
+    }
+
+    /// `Step 3: Drain the queue`: the headings below are the steps, where nothing in the document has a box.
+    fn numbered_headings(&mut self, node: &mut Node, gathered: &mut Gathered) {
+        if !self.mode.ordered || !is_procedure(node) {
+            return;
+        }
+        for mut child in std::mem::take(&mut node.children) {
+            if is_numbered_step(&child) {
+                self.shared
+                    .notes
+                    .guess(child.line, "a numbered heading was taken for a step");
+                gathered.steps.push(self.numbered_step(&mut child));
+            } else {
+                node.children.push(child);
+            }
+        }
+    }
+
+    /// The step that a numbered heading stands for, with what stands below it.
+    fn numbered_step(&mut self, node: &mut Node) -> Step {
+        let ordered = Mode {
+            ordered: true,
+            ..self.mode
+        };
+        let saved = std::mem::replace(&mut self.mode, ordered);
+        let mut below = self.all_steps(node);
+        self.mode = saved;
+        let mut step = match below.steps.as_mut_slice() {
+            [only] if only.title == node.title => std::mem::take(only),
+            _ => Step {
+                title: node.title.clone(),
+                steps: below.steps,
+                ..Step::default()
+            },
+        };
+        step.text.extend(below.text);
+        step.comments.extend(below.comments);
+        step
+    }
+
+    fn section(&mut self, node: &mut Node, gathered: Gathered, place: Place) {
+        let title = match place.path.as_slice() {
+            [] => node.title.clone(),
+            path => path.join(": "),
+        };
+        let options = match (self.mode.plain, place.path.is_empty()) {
+            (true, true) => Vec::new(),
+            _ => self.take_options(node, &title),
+        };
+        let holds_others = !node.children.is_empty() || !options.is_empty();
+        if gathered.steps.is_empty() && holds_others {
+            self.pending.extend(gathered.text);
+            self.drafts[place.draft]
+                .phase
+                .comments
+                .extend(gathered.comments);
+        } else if !gathered.steps.is_empty() || !place.path.is_empty() || !gathered.text.is_empty()
+        {
+            self.emit(title.clone(), gathered, &place);
+        }
+        if !options.is_empty() {
+            let text = std::mem::take(&mut self.pending);
+            self.drafts[place.draft].phase.sections.push(Section {
+                title,
+                text,
+                options,
+                ..Section::default()
+            });
+        }
+        for child in &mut std::mem::take(&mut node.children) {
+            self.child(child, &place);
+        }
+    }
+
+    fn child(&mut self, node: &mut Node, place: &Place) {
+        if self.mode.plain {
+            self.walk(node, &below(place, &node.title));
+            return;
+        }
+        if self.special(node) {
+            return;
+        }
+        if !self.has_steps(node) && !node.children.is_empty() {
+            // Nothing to do in it: one section holds it all.
+            let text = self.texts_of(node);
+            let gathered = Gathered {
+                text,
+                ..Gathered::default()
+            };
+            self.emit(below(place, &node.title).path.join(": "), gathered, place);
+            return;
+        }
+        let guess = guess_of(node);
+        if let Some(guess) = guess.filter(|guess| self.splits(*guess, node, place)) {
+            let parent = self.drafts[place.draft].phase.title.clone();
+            let written = self.drafts[place.draft].written;
+            let inner = self.open_phase(&node.title, node.line, Some(guess), false);
+            let draft = &mut self.drafts[inner.draft];
+            draft.written = written;
+            draft.phase.comments.push(format!("under “{parent}”"));
+            draft.phase.stage = guess.stage;
+            self.walk(node, &inner);
+            return;
+        }
+        self.walk(node, &below(place, &node.title));
+    }
+
+    /// Whether a heading below a phase opens one of its own.
+    fn splits(&self, guess: Guess, node: &Node, place: &Place) -> bool {
+        let draft = &self.drafts[place.draft];
+        if draft.written || !self.has_steps(node) {
+            return false;
+        }
+        let timed = stage::t_time(&node.title).is_some();
+        let differs = guess.stage != draft.phase.stage;
+        let parent_strong = place.guess.is_some_and(|guess| guess.strong);
+        timed || (differs && guess.strong && (guess.pure || !parent_strong))
+    }
+
+    fn emit(&mut self, title: String, gathered: Gathered, place: &Place) {
+        let mut text = std::mem::take(&mut self.pending);
+        text.extend(gathered.text);
+        self.drafts[place.draft].phase.sections.push(Section {
+            title,
+            text,
+            comments: gathered.comments,
+            steps: gathered.steps,
+            options: Vec::new(),
+        });
+    }
+
+    /// A heading under which there is nothing to do joins the phase before it, or the first one.
+    fn text_only(&mut self, node: &mut Node, guess: Option<Guess>) {
+        let text = self.texts_of(node);
+        if self.mode.plain {
+            self.outline.comments.push(node.title.clone());
+            self.outline.comments.extend(text);
+            return;
+        }
+        let stage = self.drafts.last().map(|draft| draft.phase.stage);
+        if stage.is_some() && guess.is_some_and(|guess| guess.strong && Some(guess.stage) > stage) {
+            self.open_phase(&node.title, node.line, guess, false);
+        }
+        match self.drafts.last_mut() {
+            Some(draft) => draft.phase.sections.push(Section {
+                title: node.title.clone(),
+                text,
+                ..Section::default()
+            }),
+            None => {
+                self.pending.push(format!("{}:", node.title));
+                self.pending.extend(text);
+            }
+        }
+    }
+
+    /// All texts of a heading and of those below it, with their titles.
+    fn texts_of(&mut self, node: &mut Node) -> Vec<String> {
+        self.shared.notes.keep(node.line, &node.title);
+        self.heading_rest(node);
+        let no_steps = Mode::default();
+        let mut texts = Vec::new();
+        if let Some(sign) = &node.status {
+            texts.push(self.shared.status(sign, node.line));
+        }
+        let gathered = gather(self.shared, &node.blocks, no_steps, &node.title);
+        texts.extend(gathered.text);
+        self.outline.comments.extend(gathered.comments);
+        for child in &mut node.children {
+            texts.push(format!("{}:", child.title));
+            texts.extend(self.texts_of(child));
+        }
+        texts
+    }
+
+    /// Keeps what a heading's title left out.
+    fn heading_rest(&mut self, node: &Node) {
+        if let Some(raw) = &node.raw {
+            self.shared.notes.keep(node.line, raw);
+            self.pending.push(raw.clone());
+        }
+    }
+
+    fn split_labels(&mut self, node: &mut Node, sign_off: bool) {
+        let mode = Mode {
+            sign_off,
+            ..self.mode
+        };
+        if !sign_off && !mode.plain {
+            tree::split_labels(node, false, &|block| mode.takes(block));
+        }
+    }
+
+    fn has_steps(&self, node: &Node) -> bool {
+        let mode = Mode {
+            sign_off: is_sign_off(&node.title),
+            ..self.mode
+        };
+        let numbered = self.mode.ordered && is_numbered_step(node);
+        numbered
+            || node.blocks.iter().any(|block| mode.takes(block))
+            || node.children.iter().any(|child| self.has_steps(child))
+    }
+
+    fn has_boxes(&self, node: &Node) -> bool {
+        let mut boxes = 0;
+        visit(node, &mut |node| {
+            boxes += super::blocks::boxes_in(&node.blocks)
+        });
+        boxes > 0
+    }
+
+    /// Learns what signs mean from a list whose every item is a sign and its meaning.
+    fn learn_legend(&mut self, root: &Node) {
+        let mut found = None;
+        visit(root, &mut |node| {
+            for block in &node.blocks {
+                if let Kind::List(list) = &block.kind
+                    && list.items.len() > 1
+                    && let Some(entries) = legend(list)
+                {
+                    found.get_or_insert((block.line, entries));
+                }
+            }
+        });
+        if let Some((line, entries)) = found {
+            self.shared
+                .notes
+                .guess(line, format!("a legend of {} status marks", entries.len()));
+            self.shared.legend.extend(entries);
+        }
+    }
+
+    /// Takes over what the front matter says; gives its title.
+    fn front_matter(&mut self, front: &[Field]) -> Option<String> {
+        let mut named = None;
+        let mut title = None;
+        for Field { line, key, value } in front {
+            match key.as_str() {
+                "title" => title = Some(value.clone()),
+                "name" => named = Some(value.clone()),
+                "description" => self.outline.summary.clone_from(value),
+                _ => {}
+            }
+            self.shared.notes.keep(*line, &format!("{key}: {value}"));
+            self.outline.comments.push(format!("{key}: {value}"));
+        }
+        title.or(named).filter(|title| !title.trim().is_empty())
+    }
+}
+
+fn phase(title: &str, stage: Stage, at: Option<SignedDuration>) -> Phase {
+    Phase {
+        title: title.to_owned(),
+        stage,
+        at,
+        comments: Vec::new(),
+        sections: Vec::new(),
+    }
+}
+
+fn below(place: &Place, title: &str) -> Place {
+    let mut place = place.clone();
+    place.path.push(title.to_owned());
+    place
+}
+
+/// The stage that a heading speaks of, or else the prose right below it (`before going to production`).
+fn guess_of(node: &Node) -> Option<Guess> {
+    let prose = |block: &&Block| matches!(block.kind, Kind::Prose(_));
+    let says = |block: &Block| {
+        let lower = block.raw.to_lowercase();
+        let before = [
+            "before going",
+            "before launch",
+            "before the launch",
+            "before deploy",
+            "before release",
+            "prior to",
+        ];
+        before
+            .iter()
+            .any(|start| lower.starts_with(start) || lower.contains(&format!(" {start}")))
+    };
+    let first = || node.blocks.iter().find(prose).filter(|block| says(block));
+    stage::stage(&node.title).or_else(|| {
+        first().map(|_| Guess {
+            stage: Stage::PreLaunch,
+            strong: true,
+            pure: false,
+        })
+    })
+}
+
+fn is_numbered_step(node: &Node) -> bool {
+    let lower = node.title.to_lowercase();
+    let number = lower.strip_prefix("step ");
+    number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Whether the headings below are the numbered steps of one procedure.
+fn is_procedure(node: &Node) -> bool {
+    node.children
+        .iter()
+        .filter(|child| is_numbered_step(child))
+        .count()
+        > 1
+}
+
+fn is_sign_off(title: &str) -> bool {
+    let lower = title.to_lowercase().replace(['-', ' '], "");
+    ["signoff", "signatures", "approvals", "signedoff"]
+        .iter()
+        .any(|word| lower.contains(word))
+}
+
+/// Whether a heading or the prose right below it says that everything there must be done.
+fn is_critical(node: &Node) -> bool {
+    let says =
+        |text: &str| text.contains("MUST be") || text.to_lowercase().contains("must be completed");
+    node.title.to_lowercase().contains("critical path")
+        || node
+            .blocks
+            .iter()
+            .any(|block| matches!(block.kind, Kind::Prose(_)) && says(&block.raw))
+}
+
+/// The document's one heading of the highest level, if it comes first: its title.
+fn only_top_heading(root: &Node) -> Option<()> {
+    let [only] = root.children.as_slice() else {
+        return None;
+    };
+    let title = only.level == 1 || !only.children.is_empty();
+    title.then_some(())
+}
+
+/// A file's name without the folders in front of it, which are nobody else's business.
+pub(super) fn base_name(file_name: &str) -> &str {
+    file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
+}
+
+fn title_of_file(file_name: &str) -> String {
+    let name = base_name(file_name);
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let words = stem.replace(['-', '_'], " ");
+    let words = words.trim();
+    let mut characters = words.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => "Checklist".to_owned(),
+    }
+}
+
+/// The first paragraph, if it is prose of a readable length.
+fn summary_of(blocks: &[Block]) -> Option<(usize, String)> {
+    let (index, block) = blocks
+        .iter()
+        .enumerate()
+        .find(|(_, block)| !matches!(block.kind, Kind::Rule | Kind::Comment | Kind::Html))?;
+    let Kind::Prose(prose) = &block.kind else {
+        return None;
+    };
+    let text = prose.joined();
+    let plain = text.len() <= 400
+        && !text.contains("___")
+        && block.boxes() == 0
+        && tree::label(prose).is_none();
+    let whole = !super::loses_words(&prose.raw, &[&text]);
+    (plain && whole && !text.is_empty()).then_some((index, text))
+}
+
+/// The stage line that an export writes below a phase's title, taken out of it.
+fn take_stage_line(node: &mut Node) -> Option<(Stage, Option<SignedDuration>)> {
+    let Kind::Prose(prose) = &node.blocks.first()?.kind else {
+        return None;
+    };
+    let text = prose.joined();
+    let rest = text.strip_prefix("Stage: ")?;
+    let (name, at) = match rest.split_once(" · ") {
+        Some((name, at)) => (name, Some(parse_offset(at).ok()?)),
+        None => (rest, None),
+    };
+    let stage = [Stage::PreLaunch, Stage::Launch, Stage::PostLaunch]
+        .into_iter()
+        .find(|stage| stage.name() == name)?;
+    node.blocks.remove(0);
+    Some((stage, at))
+}
+
+/// Every sign of a list with its meaning, if all of its items are such.
+fn legend(list: &List) -> Option<Vec<(String, String)>> {
+    let entry = |item: &Item| {
+        let [block] = item.blocks.as_slice() else {
+            return None;
+        };
+        // A sign like ⬜ is a box, too: look at what was written.
+        let (sign, meaning) = legend_entry(&block.raw)?;
+        Some((sign, meaning.to_owned()))
+    };
+    let entries: Vec<(String, String)> = list.items.iter().map(entry).collect::<Option<_>>()?;
+    let signs: HashSet<&String> = entries.iter().map(|(sign, _)| sign).collect();
+    (signs.len() == entries.len() && list.boxes == 0).then_some(entries)
+}
+
+/// A duration written by an export, `(every 7d)` or `(within 5m)`, behind this word at the end of a title.
+fn written_duration(title: &str, word: &str) -> Option<Duration> {
+    let (_, rest) = title.rsplit_once(&format!("({word} "))?;
+    parse_duration(rest.strip_suffix(')')?).ok()
+}
+
+/// The option that a title names explicitly: `Option A: Docker Compose` gives `Docker Compose`.
+fn option_title(title: &str) -> Option<&str> {
+    let (first, rest) = title.split_once(' ')?;
+    let kinds = [
+        "option",
+        "alternative",
+        "variant",
+        "method",
+        "approach",
+        "path",
+    ];
+    if !kinds.contains(&first.to_lowercase().as_str()) {
+        return None;
+    }
+    let (letter, name) = rest.split_once([':', '.', '–', '—', '-', ')'])?;
+    let short = letter.trim().chars().count() <= 2 && !letter.trim().is_empty();
+    (short && !name.trim().is_empty()).then(|| name.trim())
+}
+
+/// An alternative with its steps.
+fn choice(title: &str, gathered: Gathered) -> Choice {
+    let mut comments = gathered.comments;
+    comments.extend(gathered.text);
+    Choice {
+        title: title.to_owned(),
+        comments,
+        steps: gathered.steps,
+    }
+}

@@ -1,0 +1,443 @@
+//! Checklists as people write them, imported and exported.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't go on may as well panic"
+)]
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use tminus::report::markdown::export;
+use tminus::runbook::load::{MOST_BYTES, MOST_STEPS};
+use tminus::runbook::markdown::{Import, import, to_toml};
+use tminus::runbook::{Home, Runbook, Stage, StepIndex, load};
+
+fn loaded(import: &Import) -> Runbook {
+    let toml = to_toml(import);
+    let loaded = load("checklist.toml", toml.as_bytes());
+    assert!(!loaded.has_errors(), "{}\n{toml}", loaded.render(false));
+    loaded.runbook.unwrap()
+}
+
+fn read(text: &str) -> (Import, Runbook) {
+    let import = import("checklist.md", text.as_bytes());
+    let runbook = loaded(&import);
+    (import, runbook)
+}
+
+/// Titles of all steps, indented by depth.
+fn titles(runbook: &Runbook) -> Vec<String> {
+    runbook
+        .steps
+        .iter()
+        .map(|step| format!("{}{}", "  ".repeat(step.depth), step.title))
+        .collect()
+}
+
+/// Phases with their stages and times, sections, options, and the titles of steps in all of them.
+fn shape(runbook: &Runbook) -> Vec<String> {
+    let mut lines = Vec::new();
+    for phase in &runbook.phases {
+        lines.push(format!("{} {:?} {:?}", phase.title, phase.stage, phase.at));
+        for section in &phase.sections {
+            lines.push(format!("- {}", section.title));
+            describe(runbook, &section.steps, &mut lines);
+            for option in section.choice.iter().flat_map(|choice| &choice.options) {
+                lines.push(format!("- option {}", option.title));
+                describe(runbook, &option.steps, &mut lines);
+            }
+        }
+    }
+    for rollback in &runbook.rollbacks {
+        lines.push(format!("back {} {:?}", rollback.title, rollback.within));
+        describe(runbook, &rollback.steps, &mut lines);
+    }
+    for upkeep in &runbook.upkeep {
+        lines.push(format!("again {} {:?}", upkeep.title, upkeep.every));
+        describe(runbook, &upkeep.steps, &mut lines);
+    }
+    lines.extend(
+        runbook
+            .triggers
+            .iter()
+            .map(|trigger| format!("trigger {}", trigger.title)),
+    );
+    lines
+}
+
+fn describe(runbook: &Runbook, steps: &[StepIndex], lines: &mut Vec<String>) {
+    for &index in steps {
+        let step = runbook.step(index);
+        let command = step.command.as_ref().map(|command| command.run.as_str());
+        lines.push(format!(
+            "{}{} {command:?}",
+            "  ".repeat(step.depth + 1),
+            step.title
+        ));
+        describe(runbook, &step.children, lines);
+    }
+}
+
+fn fixtures() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/markdown");
+    let mut files: Vec<(String, String)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+}
+
+fn assert_nothing_lost(name: &str, text: &str, import: &Import) {
+    let kept: Vec<&str> = import.kept.iter().map(|note| note.what.as_str()).collect();
+    let all = format!("{}\n{}", to_toml(import), kept.join("\n"));
+    let known: HashSet<&str> = words(&all).collect();
+    for line in text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with(['`', '~']))
+    {
+        let ticks = line.replace("[x]", "").replace("[X]", "");
+        for word in words(&ticks).filter(|word| word.chars().all(|c| c.is_ascii_alphabetic())) {
+            assert!(known.contains(word), "{name}: {word} of {line}");
+        }
+    }
+}
+
+#[test]
+fn every_fixture_loads_loses_nothing_and_has_steps() {
+    for (name, text) in fixtures() {
+        let (import, runbook) = read(&text);
+        assert!(import.refusal.is_none() && import.steps > 0, "{name}");
+        assert_eq!(import.steps, runbook.steps.len(), "{name}");
+        assert_nothing_lost(&name, &text, &import);
+    }
+}
+
+#[test]
+fn what_was_exported_comes_back_the_same() {
+    for (name, text) in fixtures() {
+        let (_, before) = read(&text);
+        let written = export(&before, None);
+        let (_, after) = read(&written);
+        assert_eq!(shape(&after), shape(&before), "{name}\n{written}");
+    }
+    for name in ["tests/fixtures/kestrel.toml", "runbooks/linkflow.toml"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let before = load(name, &fs::read(path).unwrap()).runbook.unwrap();
+        let (_, after) = read(&export(&before, None));
+        assert_eq!(shape(&after), shape(&before), "{name}");
+    }
+}
+
+#[test]
+fn odd_boxes_are_tasks_and_what_is_hidden_or_code_is_none() {
+    let (import, runbook) = read(&fixture("odd.md"));
+    let titles = titles(&runbook);
+    for title in [
+        "データベースのバックアップ",
+        "監視を確認する",
+        "Announce",
+        "A box without a bullet that goes on",
+        "Undone thing",
+        "Not ours",
+        "Blocked thing",
+        "Important",
+        "Half",
+        "  tabbed",
+        "    deeper",
+        "quoted task",
+        "النسخ الاحتياطي",
+    ] {
+        assert!(titles.iter().any(|found| found == title), "{title}");
+    }
+    for title in [
+        "escaped",
+        "in indented code",
+        "in a heredoc",
+        "after an unclosed fence",
+        "a link",
+    ] {
+        assert!(!titles.iter().any(|found| found.trim() == title), "{title}");
+    }
+    assert_eq!(import.tasks, 24);
+    assert_eq!(
+        titles.iter().filter(|title| *title == "Same title").count(),
+        3
+    );
+}
+
+#[test]
+fn ticks_are_taken_away_and_said_once() {
+    let (import, runbook) = read("- [x] a\n- [ ] b\n- [X] c\n");
+    assert_eq!(titles(&runbook), ["a", "b", "c"]);
+    assert_eq!(
+        import
+            .guesses
+            .iter()
+            .filter(|note| note.what.contains("ticked"))
+            .count(),
+        1
+    );
+    assert_eq!((import.tasks, import.steps), (3, 3));
+}
+
+#[test]
+fn tables_with_boxes_become_steps_and_others_stay_text() {
+    let (import, runbook) = read(&fixture("table.md"));
+    assert_eq!(
+        titles(&runbook),
+        [
+            "Unit tests",
+            "Linting",
+            "Design doc",
+            "Alerts wired",
+            "  Staging",
+            "  Production",
+            "Dashboards",
+            "  Staging",
+            "  Production",
+            "Developer",
+            "SRE"
+        ]
+    );
+    assert_eq!(import.tasks, 7);
+    assert!(
+        runbook.steps[0]
+            .text
+            .as_ref()
+            .unwrap()
+            .contains("Coverage over 70 %")
+    );
+    assert_eq!(
+        runbook.steps[2].link.as_deref(),
+        Some("https://docs.example/design")
+    );
+    assert_eq!(runbook.steps[9].sign.as_deref(), Some("developer"));
+}
+
+#[test]
+fn numbered_runbooks_without_a_box_have_steps_and_commands() {
+    let (import, runbook) = read(&fixture("numbered.md"));
+    assert_eq!(import.tasks, 0);
+    let forward = runbook
+        .steps
+        .iter()
+        .filter(|step| matches!(step.home, Home::Section(_)));
+    assert_eq!(forward.count(), 8);
+    let command = runbook.steps[0].command.as_ref().unwrap();
+    assert_eq!(
+        (command.run.as_str(), command.level_written),
+        ("git checkout release", false)
+    );
+    assert_eq!(runbook.rollbacks[0].steps.len(), 2);
+
+    let (_, runbook) = read(&fixture("incident.md"));
+    assert_eq!(runbook.title, "During an incident");
+    assert_eq!(runbook.phases[0].sections[0].steps.len(), 3);
+    assert_eq!(runbook.rollbacks.len(), 1);
+}
+
+#[test]
+fn platforms_beside_each_other_are_options_with_their_ways_back() {
+    let (_, runbook) = read(&fixture("options.md"));
+    let (_, section) = runbook
+        .sections()
+        .find(|(_, section)| section.choice.is_some())
+        .unwrap();
+    let options = &section.choice.as_ref().unwrap().options;
+    assert_eq!(
+        options
+            .iter()
+            .map(|option| option.id.as_str())
+            .collect::<Vec<_>>(),
+        ["docker-compose", "kubernetes"]
+    );
+    let back: Vec<_> = runbook
+        .rollbacks
+        .iter()
+        .map(|rollback| (rollback.title.as_str(), rollback.option.as_deref()))
+        .collect();
+    assert_eq!(
+        back,
+        [
+            ("Docker Compose", Some("docker-compose")),
+            ("Kubernetes", Some("kubernetes")),
+            ("After the rollback", None)
+        ]
+    );
+    assert_eq!(runbook.triggers.len(), 2);
+    assert_eq!(runbook.phases[1].stage, Stage::PostLaunch);
+}
+
+#[test]
+fn boxes_a_column_short_of_their_numbered_item_stand_below_it() {
+    let (_, runbook) =
+        read("1. **Auth**\n  - [ ] tokens\n  - [ ] sessions\n2. **Gateway**\n  - [ ] schema\n");
+    assert_eq!(
+        titles(&runbook),
+        ["Auth", "  tokens", "  sessions", "Gateway", "  schema"]
+    );
+}
+
+#[test]
+fn nothing_is_taken_for_a_command_that_may_not_be_one() {
+    let text = "- [ ] a\n```yaml\nb: c\n```\n- [ ] d\n```\ne\n```\n\n```bash\nNAME=value\n```\n\n```sh\nnever closed\n";
+    let (import, runbook) = read(text);
+    assert!(runbook.steps.iter().all(|step| step.command.is_none()));
+    assert!(runbook.steps[0].text.as_ref().unwrap().contains("b: c"));
+    assert!(
+        import
+            .guesses
+            .iter()
+            .any(|note| note.what.contains("never closed"))
+    );
+}
+
+#[test]
+fn limits_are_said_clearly_and_what_is_refused_still_loads() {
+    let many = "- [ ] a\n".repeat(MOST_STEPS + 1);
+    let large = "a\n".repeat(MOST_BYTES / 2 + 1);
+    for (text, code) in [(many, "too-many-steps"), (large, "too-large")] {
+        let (import, runbook) = read(&text);
+        assert_eq!(import.refusal.unwrap().code, code);
+        assert!(runbook.steps.is_empty());
+    }
+    let (import, _) = read(&"- [ ] a\n".repeat(MOST_STEPS));
+    assert_eq!((import.tasks, import.refusal), (MOST_STEPS, None));
+}
+
+#[test]
+fn what_could_take_long_is_read_without_trouble() {
+    for text in [
+        "[".repeat(100_000),
+        "- ".repeat(50_000) + "[ ] deep",
+        ">".repeat(100_000),
+        "<!--".repeat(25_000),
+        "- [ ] ".to_owned() + &"${".repeat(50_000),
+        (0..300)
+            .map(|depth| " ".repeat(depth * 2) + "- [ ] a\n")
+            .collect(),
+        "## Deploy\n".repeat(20_000),
+    ] {
+        read(&text);
+    }
+}
+
+fn fixture(name: &str) -> String {
+    let files = fixtures();
+    files.into_iter().find(|(file, _)| file == name).unwrap().1
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_bytes_load(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        loaded(&import("x.md", &bytes));
+    }
+
+    #[test]
+    fn any_markup_loads_and_loses_nothing(
+        parts in proptest::collection::vec(prop_oneof![
+            "(#{1,4} |- |  - |1\\. |> |\t|    |\\* )?(\\[[ xX~!🔴]?\\] |☐ |\\*\\*|`|<!--|-->)?[a-zA-Z]{1,8}( [a-z_$&<{}|'\"]{0,6}){0,3}\n",
+            "(```(bash|markdown)?|~~~|---|\\| a \\| b \\||\\|---\\|---\\||</?details>|<summary>x</summary>|)\n",
+            "(Rollback|## Rollback plan|### Triggers|## Option A: x|## Weekly|Sign-off: ____|## T-4h|Stage: launch)\n",
+        ], 0..40),
+    ) {
+        let text = parts.concat();
+        let (import, _) = read(&text);
+        assert_nothing_lost("generated", &text, &import);
+    }
+
+    #[test]
+    fn mutated_fixtures_load(
+        pick in any::<(proptest::sample::Index, proptest::sample::Index)>(),
+        cuts in proptest::collection::vec((any::<proptest::sample::Index>(), any::<proptest::sample::Index>()), 1..5),
+    ) {
+        let files = fixtures();
+        let mut bytes = format!("{}{}", files[pick.0.index(files.len())].1, files[pick.1.index(files.len())].1).into_bytes();
+        for (from, to) in cuts {
+            let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
+            if from < to && bytes.len() > 200 {
+                bytes.drain(from..to.min(from + 60));
+            } else {
+                bytes.swap(from, to);
+            }
+        }
+        loaded(&import("x.md", &bytes));
+    }
+
+    #[test]
+    fn any_runbook_comes_back_from_its_export(
+        phases in proptest::collection::vec((title(), 0_usize..3, proptest::collection::vec((title(), tree()), 0..4)), 1..4),
+        back in proptest::collection::vec((title(), tree()), 0..3),
+    ) {
+        let toml = runbook_toml(&phases, &back);
+        let loaded = load("x.toml", toml.as_bytes());
+        // Titles may clash; that is somebody else's test.
+        prop_assume!(!loaded.has_errors());
+        let before = loaded.runbook.unwrap();
+        let written = export(&before, None);
+        let (_, after) = read(&written);
+        prop_assert_eq!(shape(&after), shape(&before), "{}", written);
+    }
+}
+
+/// Titles with everything that means something in Markdown.
+fn title() -> impl Strategy<Value = String> {
+    "([a-zA-Z0-9.:_*`#~|<>&!()\\[\\]+-]{1,6} ?){1,4}[a-z]".prop_map(|title| title.trim().to_owned())
+}
+
+#[derive(Clone, Debug)]
+struct Tree(Vec<(String, Tree)>);
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let leaf = Just(Tree(Vec::new()));
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        proptest::collection::vec((title(), inner), 0..4).prop_map(Tree)
+    })
+}
+
+type Sections = Vec<(String, Tree)>;
+
+fn runbook_toml(phases: &[(String, usize, Sections)], back: &[(String, Tree)]) -> String {
+    let mut toml = "format = 1\ntitle = \"Launch\"\n".to_owned();
+    for (title, stage, sections) in phases {
+        let stage = ["pre-launch", "launch", "post-launch"][*stage];
+        toml += &format!("[[phase]]\ntitle = {title:?}\nstage = {stage:?}\n");
+        for (title, steps) in sections {
+            toml += &format!(
+                "[[phase.section]]\ntitle = {title:?}\nsteps = {}\n",
+                steps_toml(steps)
+            );
+        }
+    }
+    for (title, steps) in back {
+        toml += &format!(
+            "[[rollback]]\ntitle = {title:?}\nsteps = {}\n",
+            steps_toml(steps)
+        );
+    }
+    toml
+}
+
+fn steps_toml(tree: &Tree) -> String {
+    let steps: Vec<String> = tree
+        .0
+        .iter()
+        .map(|(title, below)| format!("{{ title = {title:?}, steps = {} }}", steps_toml(below)))
+        .collect();
+    format!("[{}]", steps.join(", "))
+}
