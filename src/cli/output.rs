@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use serde::Serialize;
 
 use super::failure::{Exit, Failure};
+use crate::runtime::redaction::declared;
 use crate::ui::text::visible;
 
 /// Version of every JSON document that is printed. Fields may be added; what is there never changes its meaning.
@@ -18,7 +19,7 @@ const SCHEMA: u32 = 1;
 /// # Errors
 /// A reader that has gone ends the program in silence and in success: it has what it wanted.
 pub fn data(text: &str) -> Result<(), Failure> {
-    data_bytes(text.as_bytes())
+    data_bytes(declared().redact(text).as_bytes())
 }
 
 /// [`data`] for bytes.
@@ -63,7 +64,7 @@ pub fn json(document: &impl Serialize) -> Result<(), Failure> {
 /// Writes a message to standard error. One that can't be written is lost: there is nowhere to say so.
 pub fn say(message: impl fmt::Display) {
     let mut text = String::new();
-    for line in message.to_string().lines() {
+    for line in declared().redact(&message.to_string()).lines() {
         text.push_str(&visible(line));
         text.push('\n');
     }
@@ -72,7 +73,7 @@ pub fn say(message: impl fmt::Display) {
 
 /// Writes what was drawn for a terminal (and made harmless) to standard error.
 pub fn draw(drawing: &str) {
-    let _ = io::stderr().write_all(drawing.as_bytes());
+    let _ = io::stderr().write_all(declared().redact(drawing).as_bytes());
 }
 
 /// Columns of the terminal that standard output is, if it is one.

@@ -21,7 +21,7 @@ mod append;
 mod list;
 mod lock;
 mod name;
-mod private;
+pub(in crate::runtime) mod private;
 mod read;
 
 use std::fs;

@@ -11,21 +11,31 @@ use tokio::net::unix::pipe;
 use super::feed::Feed;
 use super::log::Log;
 use crate::runtime::output::{Backlog, Decoder};
+use crate::runtime::redaction;
 
 /// As much as a pipe holds on Linux.
 const CHUNK: usize = 64 << 10;
 
 pub(super) async fn run(mut output: pipe::Receiver, mut log: Log, feed: Arc<Feed>) {
     let mut decoder = Decoder::default();
+    let mut redactor = redaction::declared();
     let mut chunk = vec![0; CHUNK];
-    while let Ok(length @ 1..) = output.read(&mut chunk).await {
-        let printed = &chunk[..length];
+    let mut printed = Vec::with_capacity(CHUNK);
+    while let Ok(length) = output.read(&mut chunk).await {
+        printed.clear();
+        redactor.feed(&chunk[..length], &mut printed);
+        if length == 0 {
+            redactor.finish(&mut printed);
+        }
         // Decoded into a backlog of its own, so that the loop never waits for the decoding.
         let mut lines = Backlog::default();
-        decoder.feed(printed, &mut lines);
+        decoder.feed(&printed, &mut lines);
         feed.publish(lines, decoder.partial());
-        if let Err(error) = log.write(printed).await {
+        if let Err(error) = log.write(&printed).await {
             feed.note(&format!("its output is no longer kept on disk: {error}"));
+        }
+        if length == 0 {
+            break;
         }
     }
     let mut lines = Backlog::default();
