@@ -158,6 +158,10 @@ pub(super) fn start_runtime() -> Result<tokio::runtime::Runtime, SessionError> {
 }
 
 /// What the loop is woken by.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time lives on the stack; a box per message would cost more than the copy"
+)]
 enum Woken {
     Message(Msg),
     Happened(Happening),
