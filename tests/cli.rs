@@ -260,8 +260,8 @@ fn without_a_terminal_nothing_interactive_begins() {
         assert!(refused.err.contains("\nhint: "), "{}", refused.err);
     }
     assert!(
-        !home.store().runs_dir().exists(),
-        "no run is created"
+        !home.folder.path().join("state").exists(),
+        "nothing is created"
     );
     let journal = opened(&home);
     let watch = home.words("watch").ends_with(2);
@@ -306,8 +306,8 @@ fn what_a_run_lacks_is_named_with_what_would_give_it() {
         assert!(refused.err.contains(words), "{call}: {}", refused.err);
     }
     assert!(
-        !home.folder.path().join("state").exists(),
-        "nothing is created"
+        !home.store().runs_dir().exists(),
+        "no run is created"
     );
 }
 

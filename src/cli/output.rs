@@ -2,6 +2,7 @@
 //!
 //! `println!` panics when the reader has gone, and `tminus completions bash | head` is nobody's mistake.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use super::failure::{Exit, Failure};
 use crate::runtime::redaction::declared;
-use crate::ui::text::visible;
+use crate::ui::text::{is_hidden, visible};
 
 /// Version of every JSON document that is printed. Fields may be added; what is there never changes its meaning.
 const SCHEMA: u32 = 1;
@@ -58,7 +59,28 @@ pub fn json(document: &impl Serialize) -> Result<(), Failure> {
             .hint("report this as a defect of tminus")
     })?;
     text.push('\n');
-    data(&text)
+    data(&harmless_json(&text))
+}
+
+/// The same JSON, with characters that steer a terminal or hide on it written as `\uXXXX`. JSON escapes only the first
+/// 32 of them itself, and terminals obey the others (C1) too.
+pub fn harmless_json(text: &str) -> Cow<'_, str> {
+    let is_harmful = |character: char| character != '\n' && is_hidden(character);
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut harmless = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_harmful(character) {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                harmless.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            harmless.push(character);
+        }
+    }
+    Cow::Owned(harmless)
 }
 
 /// Writes a message to standard error. One that can't be written is lost: there is nowhere to say so.
@@ -84,4 +106,22 @@ pub fn columns() -> Option<usize> {
     }
     let size = rustix::termios::tcgetwinsize(out).ok()?;
     Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_says_the_same_without_what_steers_a_terminal() {
+        let value = serde_json::json!({"title": "a\u{9b}2J\u{202e}\u{7f}\u{e0001}ü\n\u{1b}"});
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let harmless = harmless_json(&text);
+        assert!(!harmless.contains(|character| character != '\n' && is_hidden(character)));
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&harmless).unwrap(),
+            value
+        );
+        assert!(matches!(harmless_json("{\"ü\": 1}\n"), Cow::Borrowed(_)));
+    }
 }

@@ -292,13 +292,13 @@ steps = [
                 (Level::Changes, "one", "step 1.1.1 Deploy"),
                 (Level::Changes, "back", "undo of step 1.1.1 Deploy"),
                 (Level::Safe, "uptime", "step 1.1.2 Look, BY ITSELF"),
-                (Level::Safe, "df /", "check disk, every 15s, BY ITSELF"),
+                (Level::Safe, "df /", "check disk, every 10s, BY ITSELF"),
             ]
         );
         assert_eq!(
             told.contacts,
             [Contact {
-                by: "check api, every 15s".to_owned(),
+                by: "check api, every 10s".to_owned(),
                 whom: "GET https://api.example/health?key=${TOKEN}".to_owned(),
                 secrets: vec!["TOKEN".to_owned()],
             }]
@@ -306,7 +306,7 @@ steps = [
         assert_eq!(
             told.reads,
             [
-                "environment variable AWS_REGION (check region, every 15s)",
+                "environment variable AWS_REGION (check region, every 10s)",
                 "secret TOKEN (API token)"
             ]
         );
