@@ -20,7 +20,8 @@ macro_rules! bundle {
 }
 
 /// The runbooks that come with tminus, sorted.
-const BUNDLED: &[(&str, &str)] = bundle!["candlefish" "demo" "linkflow" "mind-matrix" "toombos" "twinmind"];
+const BUNDLED: &[(&str, &str)] =
+    bundle!["candlefish" "demo" "linkflow" "mind-matrix" "toombos" "twinmind"];
 
 /// The bundled runbook of `tminus demo`.
 pub const DEMO: &str = "demo";

@@ -58,7 +58,11 @@ pub(super) fn lower(document: Document, source: &str, gaps: &Gaps) -> (Runbook, 
     };
     let runbook = lowering.runbook(document);
     let mut problems = lowering.problems;
-    if gaps.is_empty() && problems.iter().all(|problem| problem.level == Level::Warning) {
+    if gaps.is_empty()
+        && problems
+            .iter()
+            .all(|problem| problem.level == Level::Warning)
+    {
         problems.extend(lowering.advice);
         problems.extend(advice::on_the_whole(&runbook, source));
     }
