@@ -29,6 +29,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::runtime::term::install_panic_hook;
 use arguments::{Arguments, Command};
 use context::Context;
 use crate::runtime::supervisor;
@@ -74,7 +75,9 @@ fn perform(arguments: Arguments) -> Outcome {
     match command {
         Command::Demo(arguments) => demo::demo(&context()?, &arguments),
         Command::Run(arguments) => run(&context()?, arguments),
-        Command::Resume(arguments) => open::resume(&context()?, arguments.run.as_deref(), &arguments.secrets),
+        Command::Resume(arguments) => {
+            open::resume(&context()?, arguments.run.as_deref(), &arguments.secrets)
+        }
         Command::Watch(arguments) => open::watch(&context()?, arguments.run.as_deref()),
         Command::Ls(arguments) => list::list(&context()?, &arguments),
         Command::Show(arguments) => show::show(&context()?, &arguments),

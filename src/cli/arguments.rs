@@ -238,10 +238,10 @@ pub struct Check {
     /// Give one of the runbook's variables a value; may be repeated
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     pub variables: Vec<(String, String)>,
-    /// Files that hold secrets
+    /// Where the values of secrets are read from.
     #[command(flatten)]
     pub secrets: SecretFiles,
-    /// Trust the runbook as it is, without asking
+    /// Trust the runbook as it is now, without being asked
     #[arg(long)]
     pub trust: bool,
     /// As JSON
