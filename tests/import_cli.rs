@@ -261,14 +261,14 @@ fn begin(here: &Here, toml: &str) -> tminus::runtime::store::Journal {
 }
 
 fn tick(mut journal: tminus::runtime::store::Journal, step: StepId) {
-    let ticked = Event::StepTicked {
+    let done = Event::StepDone {
         step,
         basis: Basis::Attested,
-        role: None,
+        value: None,
+        signed: None,
+        evidence: None,
     };
-    journal
-        .append(Timestamp::UNIX_EPOCH, "ana", ticked)
-        .unwrap();
+    journal.append(Timestamp::UNIX_EPOCH, "ana", done).unwrap();
 }
 
 #[test]
