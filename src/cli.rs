@@ -21,8 +21,10 @@ mod open;
 mod output;
 mod picker;
 mod runs;
+mod secrets;
 mod show;
 mod status;
+mod trust;
 mod when;
 mod writing;
 
@@ -31,12 +33,16 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::runtime::term::install_panic_hook;
 use arguments::{Arguments, Command};
 use context::Context;
+use crate::runtime::supervisor;
+use crate::runtime::term::install_panic_hook;
 pub use failure::{Exit, Failure, Outcome};
 
 /// Does what these arguments ask for. Everything that has to be said has been said when it returns.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    install_panic_hook();
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return misunderstood(&error),
@@ -73,10 +79,13 @@ fn perform(arguments: Arguments) -> Outcome {
     match command {
         Command::Demo(arguments) => demo::demo(&context()?, &arguments),
         Command::Run(arguments) => run(&context()?, arguments),
-        Command::Resume(arguments) => open::resume(&context()?, arguments.run.as_deref()),
+        Command::Resume(arguments) => {
+            open::resume(&context()?, arguments.run.as_deref(), &arguments.secrets)
+        }
         Command::Watch(arguments) => open::watch(&context()?, arguments.run.as_deref()),
         Command::Ls(arguments) => list::list(&context()?, &arguments),
         Command::Show(arguments) => show::show(&context()?, &arguments),
+        Command::Trust(arguments) => trust::trust(&context()?, &arguments),
         Command::Lint(arguments) => lint::lint(&context()?, &arguments),
         Command::Check(arguments) => check::check(&context()?, &arguments),
         Command::Init(arguments) => init::init(&arguments),
@@ -90,7 +99,16 @@ fn perform(arguments: Arguments) -> Outcome {
         Command::Completions(arguments) => generated::completions(&arguments),
         Command::Man(arguments) => generated::man(&arguments),
         Command::DemoClient(arguments) => demo::demo_client(&arguments),
+        Command::Supervise(arguments) => supervise(&arguments),
     }
+}
+
+/// Called by a session for each command it starts; whoever started it looks at the files, not at the exit code.
+fn supervise(arguments: &arguments::Supervise) -> Outcome {
+    supervisor::supervise(&arguments.dir).map_err(|error| {
+        Failure::new(Exit::Failure, "failed to supervise the command").because(error)
+    })?;
+    Ok(Exit::Ok)
 }
 
 fn run(context: &Context, arguments: arguments::Run) -> Outcome {

@@ -8,6 +8,8 @@
 //!
 //! A new kind of check is one file beside these and one arm in [`Prober::look`].
 
+#[cfg(test)]
+mod adversaries;
 mod alerts;
 mod command;
 mod dns;

@@ -136,7 +136,11 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
     let style = theme.verdict(verdict);
     let title = filled(&app.run.runbook().checks[check].title, &app.run.variables);
     let mark = verdict_mark(verdict);
-    let mark_cells = if pen.room() < NARROW { width(mark) + 1 } else { 7 };
+    let mark_cells = if pen.room() < NARROW {
+        width(mark) + 1
+    } else {
+        7
+    };
     pen.skip(1).column(mark, mark_cells.max(5), style);
     if let Verdict::Unknown(reason) = verdict {
         // Which check it is comes before why it can't be seen: of the reason only as much as leaves half for the title.

@@ -1124,7 +1124,7 @@ mod tests {
                 [behind, silent],
                 "resolves to 203.0.113.7",
                 Verdict::Fail,
-                "got 203.0.113.6 from one",
+                "got 203.0.113.6 from two",
             ),
         ];
         for (answers, expected, verdict, because) in cases {

@@ -20,7 +20,7 @@ const FILE_MODE: u32 = 0o600;
 
 /// Makes the state directory, and what leads there, when it is missing. One that exists keeps its mode, because the
 /// operator may have pointed us at a directory with other uses; but others must not be able to write there.
-pub(super) fn ensure_state_dir(path: &Path) -> Result<(), StoreError> {
+pub(in crate::runtime) fn ensure_state_dir(path: &Path) -> Result<(), StoreError> {
     make_with_parents(path)?;
     check_dir(path)
 }
@@ -36,7 +36,7 @@ fn make_with_parents(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes a directory of ours, or makes sure that it is one and that nobody else can enter.
-pub(super) fn ensure_dir(path: &Path) -> Result<(), StoreError> {
+pub(in crate::runtime) fn ensure_dir(path: &Path) -> Result<(), StoreError> {
     make_dir(path)?;
     check_dir(path)?;
     fs::set_permissions(path, Permissions::from_mode(DIR_MODE)).map_err(failed("protect", path))
@@ -52,7 +52,7 @@ fn make_dir(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Where a path's name stands. The standard library answers with nothing for a plain relative name.
-pub(super) fn parent_of(path: &Path) -> &Path {
+pub(in crate::runtime) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -60,7 +60,7 @@ pub(super) fn parent_of(path: &Path) -> &Path {
 }
 
 /// Makes sure that a directory is real, ours, and not writable by others.
-pub(super) fn check_dir(path: &Path) -> Result<(), StoreError> {
+pub(in crate::runtime) fn check_dir(path: &Path) -> Result<(), StoreError> {
     let metadata = fs::symlink_metadata(path).map_err(failed("look at", path))?;
     check_owner(path, &metadata)?;
     if !metadata.is_dir() {
@@ -109,7 +109,7 @@ fn refused(path: &Path, problem: String) -> StoreError {
 }
 
 /// Options that never follow a link, and give new files their final mode.
-pub(super) fn options() -> OpenOptions {
+pub(in crate::runtime) fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options
         .mode(FILE_MODE)
@@ -118,7 +118,7 @@ pub(super) fn options() -> OpenOptions {
 }
 
 /// Opens an existing file after making sure that it is real and ours.
-pub(super) fn open_file(path: &Path, options: &OpenOptions) -> Result<File, StoreError> {
+pub(in crate::runtime) fn open_file(path: &Path, options: &OpenOptions) -> Result<File, StoreError> {
     let metadata = fs::symlink_metadata(path).map_err(failed("open", path))?;
     check_owner(path, &metadata)?;
     if !metadata.is_file() {
@@ -131,7 +131,7 @@ pub(super) fn open_file(path: &Path, options: &OpenOptions) -> Result<File, Stor
 }
 
 /// Reads a file that is real and ours.
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, StoreError> {
+pub(in crate::runtime) fn read_file(path: &Path) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::new();
     open_file(path, options().read(true))?
         .read_to_end(&mut bytes)
@@ -140,7 +140,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Makes a file that didn't exist, with its content on disk when this returns (its name needs [`sync_dir`]).
-pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+pub(in crate::runtime) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = options()
         .write(true)
         .create_new(true)
@@ -152,7 +152,7 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 }
 
 /// Keeps bytes in the first free of `STEM-1`, `STEM-2` …, durably.
-pub(super) fn write_aside(dir: &Path, stem: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+pub(in crate::runtime) fn write_aside(dir: &Path, stem: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
     let mut number = 1_u32;
     loop {
         let path = dir.join(format!("{stem}-{number}"));
@@ -170,7 +170,7 @@ pub(super) fn write_aside(dir: &Path, stem: &str, bytes: &[u8]) -> Result<PathBu
 }
 
 /// Removes what an interrupted attempt left.
-pub(super) fn remove_stale(path: &Path) -> Result<(), StoreError> {
+pub(in crate::runtime) fn remove_stale(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
         _ => Ok(()),
@@ -178,7 +178,7 @@ pub(super) fn remove_stale(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes the names in a directory durable.
-pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
+pub(in crate::runtime) fn sync_dir(path: &Path) -> Result<(), StoreError> {
     File::open(path)
         .and_then(|dir| dir.sync_all())
         .map_err(failed("sync", path))
