@@ -16,6 +16,7 @@ pub mod overlay;
 pub mod picker;
 pub mod polling;
 pub mod react;
+pub mod sentinel;
 pub mod recording;
 pub mod search;
 pub mod view;
@@ -99,6 +100,8 @@ pub enum Msg {
     },
     /// A deadline came; see [`App::deadline`].
     Tick,
+    /// Whether this machine can look at others at all, or what is wrong at our own end.
+    Sighted(Result<(), String>),
     /// The machine slept, or a clock jumped: nothing measured before counts.
     Slept,
 }
@@ -150,6 +153,8 @@ pub enum Effect {
     Look(usize),
     /// Sample a metric; answers with [`Msg::Sampled`].
     Sample(usize),
+    /// See whether this machine's resolver and route work; answers with [`Msg::Sighted`].
+    LookAtOurselves,
     /// Ring the terminal's bell.
     Bell,
     /// Put text on the clipboard (OSC 52).
@@ -349,6 +354,7 @@ impl App {
                 Vec::new()
             }
             Msg::Tick => Vec::new(),
+            Msg::Sighted(answer) => self.on_sighted(answer),
             Msg::Slept => {
                 self.dirty = true;
                 self.live.forget(self.now);

@@ -19,6 +19,7 @@ mod file;
 mod grpc;
 mod http;
 mod metric;
+mod sentinel;
 mod tcp;
 mod tls;
 mod websocket;
@@ -31,6 +32,7 @@ use std::time::{Duration, Instant};
 use crate::check::{Blind, Facts, MetricSource, Observation, Probe, Reason};
 
 pub use metric::Fetched;
+pub use sentinel::sight;
 
 /// Looks at what checks and metrics point at.
 ///

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::probe::{Fetched, Prober};
+use super::probe::{Fetched, Prober, sight};
 use super::redaction::{self, Redactor};
 use crate::app::Msg;
 use crate::check::json_path::{JsonPath, json_number};
@@ -78,7 +78,9 @@ impl Sight {
     pub async fn sample(&self, metric: usize, now: Now) -> Result<f64, Blind> {
         let definition = &self.runbook.metrics[metric];
         let fetched = self.prober.fetch(&definition.source, definition.timeout);
-        let number = fetched.await.and_then(|fetched| self.readers[metric].number(now, &fetched));
+        let number = fetched
+            .await
+            .and_then(|fetched| self.readers[metric].number(now, &fetched));
         number.map_err(|blind| Blind {
             detail: self.redactor.redact(&blind.detail),
             ..blind
@@ -111,6 +113,14 @@ impl Watcher {
         tokio::spawn(async move {
             let judgement = sight.look(check).await;
             let _ = answers.send(Msg::Checked { check, judgement });
+        });
+    }
+
+    /// Looks at our own end of the network in a task of its own.
+    pub fn look_at_ourselves(&self) {
+        let answers = self.answers.clone();
+        tokio::spawn(async move {
+            let _ = answers.send(Msg::Sighted(sight().await));
         });
     }
 
