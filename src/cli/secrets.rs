@@ -33,12 +33,7 @@ pub fn gather(
     from: &SecretFiles,
 ) -> Result<BTreeMap<String, String>, Failure> {
     let secrets = || variables.iter().filter(|variable| variable.secret);
-    let given: BTreeMap<&str, &str> = from
-        .files
-        .iter()
-        .map(|(name, path)| (name.as_str(), path.as_str()))
-        .collect();
-    refuse_unknown(&given, || secrets().map(|secret| secret.name.as_str()))?;
+    let given = given(variables, from)?;
     let mut values = BTreeMap::new();
     for secret in secrets() {
         let value = match find(&secret.name, &given)? {
@@ -53,6 +48,39 @@ pub fn gather(
         }
     }
     Ok(values)
+}
+
+/// The values that can be found without asking anybody; one that couldn't be masked counts as not set.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn found(
+    variables: &[Variable],
+    from: &SecretFiles,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let given = given(variables, from)?;
+    let mut values = BTreeMap::new();
+    for secret in variables.iter().filter(|variable| variable.secret) {
+        let value = find(&secret.name, &given)?;
+        let fit = value.filter(|value| refuse_unfit(&secret.name, value).is_ok());
+        if let Some(value) = fit {
+            redaction::declare([value.as_str()]);
+            values.insert(secret.name.clone(), value);
+        }
+    }
+    Ok(values)
+}
+
+fn given<'f>(
+    variables: &[Variable],
+    from: &'f SecretFiles,
+) -> Result<BTreeMap<&'f str, &'f str>, Failure> {
+    let files = from.files.iter();
+    let given = files.map(|(name, path)| (name.as_str(), path.as_str()));
+    let given = given.collect();
+    let secrets = || variables.iter().filter(|variable| variable.secret);
+    refuse_unknown(&given, || secrets().map(|secret| secret.name.as_str()))?;
+    Ok(given)
 }
 
 fn refuse_unknown<'v, N: Iterator<Item = &'v str>>(
@@ -137,8 +165,7 @@ fn ask(secret: &Variable) -> Result<Option<String>, Failure> {
         visible(&secret.label),
         visible(&secret.name)
     );
-    let _ = io::stderr().write_all(prompt.as_bytes());
-    let typed = typed_unseen();
+    let typed = typed_unseen(&prompt);
     let _ = io::stderr().write_all(b"\n");
     let typed = typed.map_err(|error| {
         Failure::new(
@@ -164,10 +191,12 @@ impl Drop for Unseen {
     }
 }
 
-/// A line typed without echo. Raw mode also keeps ctrl-c from ending the program with the echo still off.
-fn typed_unseen() -> io::Result<String> {
+/// A line typed without echo, which is off before the prompt invites anyone to type. Raw mode also keeps ctrl-c from
+/// ending the program with the echo still off.
+fn typed_unseen(prompt: &str) -> io::Result<String> {
     terminal::enable_raw_mode()?;
     let _unseen = Unseen;
+    io::stderr().write_all(prompt.as_bytes())?;
     line_of(io::stdin().lock().bytes())
 }
 
