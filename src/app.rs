@@ -16,9 +16,9 @@ pub mod overlay;
 pub mod picker;
 pub mod polling;
 pub mod react;
-pub mod sentinel;
 pub mod recording;
 pub mod search;
+pub mod sentinel;
 pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

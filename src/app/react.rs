@@ -264,7 +264,10 @@ impl App {
         };
         self.dirty = true;
         match sight {
-            Sight::Lost => self.say(Tone::Alarm, "BLIND: triggers are disarmed until we see again"),
+            Sight::Lost => self.say(
+                Tone::Alarm,
+                "BLIND: triggers are disarmed until we see again",
+            ),
             Sight::Back => self.say(
                 Tone::Warning,
                 "we see again: everything is being looked at, triggers are armed",

@@ -8,8 +8,6 @@
 //!
 //! A new kind of check is one file beside these and one arm in [`Prober::look`].
 
-#[cfg(test)]
-mod adversaries;
 mod alerts;
 mod command;
 mod dns;
@@ -150,3 +148,6 @@ fn blind(reason: Reason, detail: impl Into<String>) -> Blind {
         detail: detail.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;
