@@ -162,7 +162,8 @@ async fn every_way_out_gives_the_terminal_back() {
         } else {
             &[]
         };
-        let mut screen = Terminal::start_with(&["run", &file, "--trust"], WIDE, dir.path(), environment);
+        let mut screen =
+            Terminal::start_with(&["run", &file, "--trust"], WIDE, dir.path(), environment);
         if way != "panic" {
             screen.wait_for("First thing").await;
             assert!(screen.is_taken_over());
@@ -229,7 +230,12 @@ async fn any_size_is_survived() {
 async fn no_color_means_no_colour() {
     let dir = tempfile::tempdir().expect("a scratch directory");
     let file = runbook(dir.path());
-    let mut screen = Terminal::start_with(&["run", &file, "--trust"], WIDE, dir.path(), &[("NO_COLOR", "1")]);
+    let mut screen = Terminal::start_with(
+        &["run", &file, "--trust"],
+        WIDE,
+        dir.path(),
+        &[("NO_COLOR", "1")],
+    );
     screen.wait_for("First thing").await;
     screen.send("q").await;
     screen.finish().await;
