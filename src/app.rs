@@ -18,6 +18,7 @@ pub mod polling;
 pub mod react;
 pub mod recording;
 pub mod search;
+pub mod sentinel;
 pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -99,6 +100,8 @@ pub enum Msg {
     },
     /// A deadline came; see [`App::deadline`].
     Tick,
+    /// Whether this machine can look at others at all, or what is wrong at our own end.
+    Sighted(Result<(), String>),
     /// The machine slept, or a clock jumped: nothing measured before counts.
     Slept,
 }
@@ -153,6 +156,8 @@ pub enum Effect {
     Look(usize),
     /// Sample a metric; answers with [`Msg::Sampled`].
     Sample(usize),
+    /// See whether this machine's resolver and route work; answers with [`Msg::Sighted`].
+    LookAtOurselves,
     /// Ring the terminal's bell.
     Bell,
     /// Put text on the clipboard (OSC 52).
@@ -355,6 +360,7 @@ impl App {
                 Vec::new()
             }
             Msg::Tick => Vec::new(),
+            Msg::Sighted(answer) => self.on_sighted(answer),
             Msg::Slept => {
                 self.dirty = true;
                 self.live.forget(self.now);

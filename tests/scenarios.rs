@@ -93,6 +93,8 @@ enum Act {
     Metric { metric: String, value: f64 },
     /// From now on a metric can't be seen, for this reason.
     Blind { metric: String, blind: Reason },
+    /// From now on this is wrong at our own end of the network; nothing when it is empty.
+    Sight { sight: String },
     /// An attempt ends with an exit code …
     Exits { ends: u64, exit: i32 },
     /// … or by a signal.
@@ -179,6 +181,8 @@ enum Expect {
     Copied { copied: String },
     /// The bell rang so often.
     Bells { bells: usize },
+    /// What the board says of our own end of the network; empty while we see.
+    BlindTo { blind_to: String },
     /// The program is to be left.
     Left { left: bool },
 }
@@ -287,6 +291,12 @@ impl Telling {
             Act::Check { check, verdict } => self.arrange_check(check, verdict)?,
             Act::Metric { metric, value } => self.arrange_metric(metric, Ok(*value))?,
             Act::Blind { metric, blind } => self.arrange_metric(metric, Err(*blind))?,
+            Act::Sight { sight } => {
+                self.world.sight = match sight.as_str() {
+                    "" => Ok(()),
+                    wrong => Err(wrong.to_owned()),
+                };
+            }
             Act::Exits { ends, exit } => self.end(*ends, Outcome::Exited { code: *exit }),
             Act::Signalled { ends, signal } => {
                 self.end(*ends, Outcome::Signalled { signal: *signal })
@@ -405,6 +415,7 @@ impl Telling {
             | Expect::Entries { .. }
             | Expect::Copied { .. }
             | Expect::Bells { .. }
+            | Expect::BlindTo { .. }
             | Expect::Left { .. } => self.expect_asked(expect),
             Expect::Notice { .. }
             | Expect::Overlay { .. }
@@ -475,6 +486,10 @@ impl Telling {
             }
             Expect::Bells { bells } => equal(bells, &asked.bells),
             Expect::Left { left } => equal(left, &asked.left),
+            Expect::BlindTo { blind_to } => {
+                let blind = self.world.app.live.sentinel.blind();
+                equal(blind_to, &blind.unwrap_or_default().to_owned())
+            }
             Expect::Entries { entries } => equal(entries, &self.world.entries().len()),
             Expect::Recorded { recorded } => {
                 let entries = self.world.entries();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Effect;
+use super::sentinel::{Sentinel, Sight};
 use crate::check::{Blind, CheckState, Judgement, MetricState, Now, Verdict};
 use crate::run::Run;
 use crate::runbook::{Proof, Runbook, StepIndex};
@@ -65,6 +66,8 @@ pub struct Live {
     runbook: Arc<Runbook>,
     checks: Vec<(CheckState, Turn)>,
     metrics: Vec<(MetricState, Turn)>,
+    /// Whether we can see at all.
+    pub sentinel: Sentinel,
     /// Soaks that are on, by step.
     pub soaks: BTreeMap<StepIndex, Soak>,
     /// Since when everything a rollback has to prove holds (monotonic).
@@ -106,6 +109,7 @@ impl Live {
                     )
                 })
                 .collect(),
+            sentinel: Sentinel::new(runbook, now),
             soaks: BTreeMap::new(),
             verified_since: None,
             terms_since: runbook.triggers.iter().map(terms).collect(),
@@ -143,7 +147,26 @@ impl Live {
                 effects.push(Effect::Sample(position));
             }
         }
+        let (checks, metrics) = (&self.checks, &self.metrics);
+        let believed = |proof| match proof {
+            Proof::Check(check) => checks[check].0.verdict(now),
+            Proof::Metric(metric) => metrics[metric].0.verdict(now),
+        };
+        if self.sentinel.take(now, believed) {
+            effects.push(Effect::LookAtOurselves);
+        }
         effects
+    }
+
+    /// Takes in whether we can see at all. After blindness triggers' terms have to hold anew, and everything is
+    /// looked at again.
+    pub(super) fn sighted(&mut self, now: Now, answer: Result<(), String>) -> Option<Sight> {
+        let sight = self.sentinel.answered(answer);
+        if sight == Some(Sight::Back) {
+            self.restart_terms();
+            self.hurry(now);
+        }
+        sight
     }
 
     /// When the next look is due (monotonic).
@@ -291,5 +314,107 @@ pub fn format_value(value: f64, unit: &str) -> String {
     match unit {
         "" => number,
         unit => format!("{number} {unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::check::Reason;
+    use crate::runbook;
+
+    fn at(milliseconds: u64) -> Now {
+        Now {
+            wall: Timestamp::UNIX_EPOCH,
+            monotonic: Duration::from_millis(milliseconds),
+        }
+    }
+
+    /// So many checks, each looked at every second.
+    fn live(checks: usize) -> Live {
+        let mut text = "format = 1\ntitle = 'Many'\n".to_owned();
+        for number in 0..checks {
+            text += &format!(
+                "[[check]]\nid = 'c{number}'\nenv = {{ name = 'X' }}\nexpect = ['set']\n\
+                 every = '1s'\ntimeout = '500ms'\n"
+            );
+        }
+        let loaded = runbook::load("many.toml", text.as_bytes());
+        Live::new(&Arc::new(loaded.runbook.unwrap()), at(0))
+    }
+
+    fn looks(effects: &[Effect]) -> usize {
+        let looks = effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Look(_)));
+        looks.count()
+    }
+
+    fn seen() -> Judgement {
+        Judgement {
+            verdict: Verdict::Unknown(Reason::NoData),
+            observed: String::new(),
+            because: String::new(),
+            took: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn rule_12_one_look_is_in_flight_however_long_it_takes() {
+        let mut live = live(1);
+        assert_eq!(looks(&live.due(at(0))), 1);
+        for second in 1..100 {
+            assert_eq!(looks(&live.due(at(second * 1000))), 0);
+        }
+        live.checked(0, at(100_000), seen());
+        assert_eq!(looks(&live.due(at(100_000))), 1);
+    }
+
+    #[test]
+    fn rule_12_missed_ticks_are_skipped() {
+        let mut live = live(1);
+        live.due(at(0));
+        live.checked(0, at(20), seen());
+        assert_eq!(
+            looks(&live.due(at(60_500))),
+            1,
+            "a minute late is one look late"
+        );
+        live.checked(0, at(60_520), seen());
+        assert_eq!(looks(&live.due(at(60_530))), 0);
+        assert_eq!(looks(&live.due(at(61_500))), 1);
+    }
+
+    #[test]
+    fn rule_12_a_thousand_first_looks_are_spread_over_their_second() {
+        let mut live = live(1000);
+        let mut started = 0;
+        for millisecond in 0..1000 {
+            let now = looks(&live.due(at(millisecond)));
+            assert!(now <= 2, "{now} at {millisecond} ms");
+            started += now;
+        }
+        assert_eq!(started, 1000);
+    }
+
+    #[test]
+    fn rule_12_every_one_of_a_thousand_is_looked_at_every_second() {
+        let mut live = live(1000);
+        let mut count = vec![0; 1000];
+        for millisecond in (0..10_000).step_by(5) {
+            for effect in live.due(at(millisecond)) {
+                if let Effect::Look(check) = effect {
+                    count[check] += 1;
+                    live.checked(check, at(millisecond), seen());
+                }
+            }
+        }
+        // The last turns of those that start late in a second lie beyond the ten.
+        assert!(
+            count.iter().all(|count| (9..=10).contains(count)),
+            "{count:?}"
+        );
     }
 }

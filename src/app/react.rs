@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::sentinel::Sight;
 use super::view::{Screen, Tone};
 use super::{App, Effect, Saving, Spawn, Stop};
 use crate::check::{Blind, Judgement, Verdict};
@@ -255,6 +256,24 @@ impl App {
         )
         .into_iter()
         .collect()
+    }
+
+    pub(super) fn on_sighted(&mut self, answer: Result<(), String>) -> Vec<Effect> {
+        let Some(sight) = self.live.sighted(self.now, answer) else {
+            return Vec::new();
+        };
+        self.dirty = true;
+        match sight {
+            Sight::Lost => self.say(
+                Tone::Alarm,
+                "BLIND: triggers are disarmed until we see again",
+            ),
+            Sight::Back => self.say(
+                Tone::Warning,
+                "we see again: everything is being looked at, triggers are armed",
+            ),
+        }
+        vec![Effect::Bell]
     }
 
     pub(super) fn recheck(&mut self) -> Vec<Effect> {
@@ -518,7 +537,9 @@ impl App {
             let Some(condition) = &trigger.condition else {
                 continue;
             };
-            let armed = trigger.armed.contains(&stage) && !self.is_settling(position);
+            let armed = trigger.armed.contains(&stage)
+                && !self.is_settling(position)
+                && self.live.sentinel.blind().is_none();
             let held = self.terms_held(position, condition, armed);
             let fires = match condition {
                 Condition::Any(_) => held.iter().any(|&held| held),

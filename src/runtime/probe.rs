@@ -8,8 +8,6 @@
 //!
 //! A new kind of check is one file beside these and one arm in [`Prober::look`].
 
-#[cfg(test)]
-mod adversaries;
 mod alerts;
 mod command;
 mod dns;
@@ -19,6 +17,7 @@ mod file;
 mod grpc;
 mod http;
 mod metric;
+mod sentinel;
 mod tcp;
 mod tls;
 mod websocket;
@@ -31,6 +30,7 @@ use std::time::{Duration, Instant};
 use crate::check::{Blind, Facts, MetricSource, Observation, Probe, Reason};
 
 pub use metric::Fetched;
+pub use sentinel::sight;
 
 /// Looks at what checks and metrics point at.
 ///
@@ -148,3 +148,6 @@ fn blind(reason: Reason, detail: impl Into<String>) -> Blind {
         detail: detail.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -492,6 +492,11 @@ impl Turn {
                         watcher.sample(metric, self.last_now);
                     }
                 }
+                Effect::LookAtOurselves => {
+                    if let Some(watcher) = &self.watcher {
+                        watcher.look_at_ourselves();
+                    }
+                }
                 Effect::Bell => print(b"\x07"),
                 Effect::Copy(text) => {
                     let text = redaction::declared().redact(&text);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::probe::{Fetched, Prober};
+use super::probe::{Fetched, Prober, sight};
 use super::redaction::{self, Redactor};
 use crate::app::Msg;
 use crate::check::json_path::{JsonPath, json_number};
@@ -111,6 +111,14 @@ impl Watcher {
         tokio::spawn(async move {
             let judgement = sight.look(check).await;
             let _ = answers.send(Msg::Checked { check, judgement });
+        });
+    }
+
+    /// Looks at our own end of the network in a task of its own.
+    pub fn look_at_ourselves(&self) {
+        let answers = self.answers.clone();
+        tokio::spawn(async move {
+            let _ = answers.send(Msg::Sighted(sight().await));
         });
     }
 

@@ -32,6 +32,7 @@ pub fn banners(app: &App, theme: &Theme) -> Vec<Banner> {
             banners.push(not_saved(message, "nothing more is recorded", theme))
         }
     }
+    banners.extend(app.live.sentinel.blind().map(|why| blind(why, theme)));
     banners.extend(
         app.run
             .pending_triggers()
@@ -44,6 +45,15 @@ fn not_saved(message: &str, answer: &str, theme: &Theme) -> Banner {
     Banner {
         text: format!("NOT SAVED: {message}"),
         answer: answer.to_owned(),
+        style: theme.banner,
+    }
+}
+
+/// `BLIND our resolver doesn't answer: nothing beyond this machine is seen        triggers disarmed`
+fn blind(why: &str, theme: &Theme) -> Banner {
+    Banner {
+        text: format!("BLIND {why}: nothing beyond this machine is seen"),
+        answer: "triggers disarmed".to_owned(),
         style: theme.banner,
     }
 }

@@ -65,6 +65,8 @@ pub struct World {
     pub checks: BTreeMap<usize, Verdict>,
     /// What each metric reads when it is sampled; nothing until arranged.
     pub metrics: BTreeMap<usize, Result<f64, Reason>>,
+    /// What is wrong at our own end of the network.
+    pub sight: Result<(), String>,
     /// The breach of a law, if there was one.
     pub breach: Option<String>,
     runbook: Arc<Runbook>,
@@ -117,6 +119,7 @@ impl World {
             asked: Asked::default(),
             checks: BTreeMap::new(),
             metrics: BTreeMap::new(),
+            sight: Ok(()),
             breach: None,
             runbook,
             law: Law::default(),
@@ -239,6 +242,10 @@ impl World {
                 Effect::Signal { attempt, stop } => self.asked.signals.push((attempt, stop)),
                 Effect::Look(check) => self.look(check),
                 Effect::Sample(metric) => self.sample(metric),
+                Effect::LookAtOurselves => {
+                    let answer = Msg::Sighted(self.sight.clone());
+                    self.answers.push_back(answer);
+                }
                 Effect::Bell => self.asked.bells += 1,
                 Effect::Copy(text) => self.asked.copied.push(text),
                 Effect::OpenLink(_) => {}

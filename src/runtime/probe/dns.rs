@@ -226,7 +226,11 @@ fn parse_name(text: &str) -> Result<Name, Blind> {
 }
 
 /// A resolver at this address and nowhere else; `recursive` unless it is to speak of its own zones only.
-fn at(address: SocketAddr, recursive: bool, limit: Duration) -> Result<TokioResolver, Blind> {
+pub(super) fn at(
+    address: SocketAddr,
+    recursive: bool,
+    limit: Duration,
+) -> Result<TokioResolver, Blind> {
     let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
         connection.port = address.port();
         connection
@@ -300,7 +304,7 @@ fn unanswered(error: &NetError) -> Blind {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use hickory_resolver::proto::op::{Message, MessageType};
     use hickory_resolver::proto::rr::Record;
     use hickory_resolver::proto::rr::rdata::{A, CNAME, MX, NS, TXT};
@@ -316,7 +320,9 @@ mod tests {
     }
 
     /// A server on a free port of 127.0.0.1 that answers every question as `zone` says: with records, or a code.
-    async fn serve(zone: fn(&str, RecordType) -> Result<Vec<RData>, ResponseCode>) -> SocketAddr {
+    pub(in super::super) async fn serve(
+        zone: fn(&str, RecordType) -> Result<Vec<RData>, ResponseCode>,
+    ) -> SocketAddr {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         tokio::spawn(async move {

@@ -109,6 +109,7 @@ fn draw_quiet(app: &App, theme: &Theme, pen: &mut Pen<'_>, trigger: usize) {
     let state = match answered {
         Some((decision, at)) => format!("answered {}Z: {}", wall(at), decision.words()),
         None if definition.condition.is_none() => "by hand".to_owned(),
+        None if app.live.sentinel.blind().is_some() => "disarmed: we are blind".to_owned(),
         None if definition.armed.contains(&app.run.stage(app.now.wall)) => "armed".to_owned(),
         None => {
             let stages = definition
