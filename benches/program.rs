@@ -89,7 +89,7 @@ fn peak_memory(id: u32) -> f64 {
 
 async fn started(file: &Path, state: &Path) -> (Terminal, f64) {
     let path = file.to_string_lossy().into_owned();
-    shown(&["run", &path, "--in", "1h"], state).await
+    shown(&["run", &path, "--in", "1h", "--trust"], state).await
 }
 
 /// Starts tminus and waits for a readable board; also how long that took, in milliseconds.

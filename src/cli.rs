@@ -18,8 +18,10 @@ mod open;
 mod output;
 mod picker;
 mod runs;
+mod secrets;
 mod show;
 mod status;
+mod trust;
 mod when;
 
 use std::ffi::OsString;
@@ -30,10 +32,12 @@ use clap::{CommandFactory as _, Parser as _};
 use arguments::{Arguments, Command};
 use context::Context;
 use crate::runtime::supervisor;
+use crate::runtime::term::install_panic_hook;
 pub use failure::{Exit, Failure, Outcome};
 
 /// Does what these arguments ask for. Everything that has to be said has been said when it returns.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    install_panic_hook();
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return misunderstood(&error),
@@ -70,10 +74,11 @@ fn perform(arguments: Arguments) -> Outcome {
     match command {
         Command::Demo(arguments) => demo::demo(&context()?, &arguments),
         Command::Run(arguments) => run(&context()?, arguments),
-        Command::Resume(arguments) => open::resume(&context()?, arguments.run.as_deref()),
+        Command::Resume(arguments) => open::resume(&context()?, arguments.run.as_deref(), &arguments.secrets),
         Command::Watch(arguments) => open::watch(&context()?, arguments.run.as_deref()),
         Command::Ls(arguments) => list::list(&context()?, &arguments),
         Command::Show(arguments) => show::show(&context()?, &arguments),
+        Command::Trust(arguments) => trust::trust(&context()?, &arguments),
         Command::Lint(arguments) => lint::lint(&context()?, &arguments),
         Command::Check(arguments) => check::check(&context()?, &arguments),
         Command::Schema => generated::schema(),

@@ -290,7 +290,8 @@ fn what_a_run_lacks_is_named_with_what_would_give_it() {
     home.file("kestrel.toml", RUNBOOK.replacen("[vars]\n", variables, 1));
     home.file("broken.toml", "titel = 'x'");
     for (call, code, words) in [
-        ("run kestrel.toml", 2, "--var PORT="),
+        ("run kestrel.toml", 7, "tminus trust kestrel.toml"),
+        ("run kestrel.toml --trust", 2, "--var PORT="),
         ("run kestrel.toml --no-input --var PORT=x", 2, "PORT=x"),
         ("run kestrel.toml --var PROT=1", 2, "PORT"),
         ("run kestrel.toml --var PORT=1", 2, "export TOKEN="),
@@ -305,8 +306,8 @@ fn what_a_run_lacks_is_named_with_what_would_give_it() {
         assert!(refused.err.contains(words), "{call}: {}", refused.err);
     }
     assert!(
-        !home.folder.path().join("state").exists(),
-        "nothing is created"
+        !home.store().runs_dir().exists(),
+        "no run is created"
     );
 }
 

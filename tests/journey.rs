@@ -137,7 +137,7 @@ async fn press_when_awake(screen: &mut Terminal, keys: &str, shows: &str) {
 async fn what_the_screen_showed_survives_kill_9() {
     let dir = tempfile::tempdir().expect("a scratch directory");
     let file = runbook(dir.path());
-    let mut screen = Terminal::start(&["run", &file], WIDE, dir.path());
+    let mut screen = Terminal::start(&["run", &file, "--trust"], WIDE, dir.path());
     screen.wait_for("First thing").await;
     for shown in 1..=8 {
         screen.send(" ").await;
@@ -161,7 +161,7 @@ async fn every_way_out_gives_the_terminal_back() {
         } else {
             &[]
         };
-        let mut screen = Terminal::start_with(&["run", &file], WIDE, dir.path(), environment);
+        let mut screen = Terminal::start_with(&["run", &file, "--trust"], WIDE, dir.path(), environment);
         if way != "panic" {
             screen.wait_for("First thing").await;
             assert!(screen.is_taken_over());
@@ -192,7 +192,7 @@ async fn every_way_out_gives_the_terminal_back() {
 async fn a_flood_of_output_is_taken_in_and_keys_still_work() {
     let dir = tempfile::tempdir().expect("a scratch directory");
     let file = runbook(dir.path());
-    let mut screen = Terminal::start(&["run", &file], WIDE, dir.path());
+    let mut screen = Terminal::start(&["run", &file, "--trust"], WIDE, dir.path());
     screen.wait_for("First thing").await;
     screen.send("2x").await;
     screen.wait_for("exit 0 after").await;
@@ -210,7 +210,7 @@ async fn a_flood_of_output_is_taken_in_and_keys_still_work() {
 async fn any_size_is_survived() {
     let dir = tempfile::tempdir().expect("a scratch directory");
     let file = runbook(dir.path());
-    let mut screen = Terminal::start(&["run", &file], (1, 1), dir.path());
+    let mut screen = Terminal::start(&["run", &file, "--trust"], (1, 1), dir.path());
     for size in [(20, 5), (1, 1), (200, 60), (2, 50), (300, 2), (80, 24)] {
         screen.resize(size.0, size.1);
         screen
@@ -228,7 +228,7 @@ async fn any_size_is_survived() {
 async fn no_color_means_no_colour() {
     let dir = tempfile::tempdir().expect("a scratch directory");
     let file = runbook(dir.path());
-    let mut screen = Terminal::start_with(&["run", &file], WIDE, dir.path(), &[("NO_COLOR", "1")]);
+    let mut screen = Terminal::start_with(&["run", &file, "--trust"], WIDE, dir.path(), &[("NO_COLOR", "1")]);
     screen.wait_for("First thing").await;
     screen.send("q").await;
     screen.finish().await;

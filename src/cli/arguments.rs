@@ -72,13 +72,15 @@ pub enum Command {
     /// Start a run of a runbook
     Run(Run),
     /// Go on with a run, exactly where it was left
-    Resume(OneRun),
+    Resume(Resume),
     /// Look at a run that somebody else drives; changes nothing
     Watch(OneRun),
     /// List runs, the newest first
     Ls(List),
     /// Show what a runbook, or the runbook of a run, consists of
     Show(Show),
+    /// Show what a runbook runs, contacts and reads, and trust it as it is now
+    Trust(Trust),
     /// Find the mistakes in runbooks; executes and contacts nothing
     Lint(Lint),
     /// Look once at every automatic check and metric; the exit code says whether all is well
@@ -141,9 +143,44 @@ pub struct Opening {
     /// Name of the environment; also the value of the variable ENVIRONMENT, where there is one
     #[arg(long = "env", value_name = "NAME")]
     pub environment: Option<String>,
-    /// Look at what the run would be; nothing is recorded or executed
+    /// Where the values of secrets are read from.
+    #[command(flatten)]
+    pub secrets: SecretFiles,
+    /// Look at what the run would be; nothing is recorded, no step is executed
     #[arg(long)]
     pub read_only: bool,
+    /// Trust the runbook as it is now, without being asked
+    #[arg(long)]
+    pub trust: bool,
+}
+
+/// Files that hold secrets.
+#[derive(Debug, Default, Args)]
+pub struct SecretFiles {
+    /// Read a secret from a file; may be repeated. NAME_FILE=PATH in the environment does the same
+    #[arg(long = "secret-file", value_name = "NAME=PATH", value_parser = pair)]
+    pub files: Vec<(String, String)>,
+}
+
+/// `tminus resume`.
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The run's name [default: the newest open run]
+    pub run: Option<String>,
+    /// Where the values of secrets are read from.
+    #[command(flatten)]
+    pub secrets: SecretFiles,
+}
+
+/// `tminus trust`.
+#[derive(Debug, Args)]
+pub struct Trust {
+    /// A path, or the name of an own runbook
+    #[arg(value_name = "FILE")]
+    pub runbook: String,
+    /// Agree beforehand
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// A run, or the newest open one.
@@ -201,6 +238,12 @@ pub struct Check {
     /// Give one of the runbook's variables a value; may be repeated
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     pub variables: Vec<(String, String)>,
+    /// Files that hold secrets
+    #[command(flatten)]
+    pub secrets: SecretFiles,
+    /// Trust the runbook as it is, without asking
+    #[arg(long)]
+    pub trust: bool,
     /// As JSON
     #[arg(long, conflicts_with = "junit")]
     pub json: bool,

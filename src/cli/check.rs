@@ -18,8 +18,8 @@ use super::demo::{self, Demonstration};
 use super::failure::{Exit, Failure, Outcome};
 use super::library::{self, Source};
 use super::lint::plural;
-use super::runs::{self, Opened};
-use super::{open, output};
+use super::runs::Opened;
+use super::{open, output, secrets, trust};
 use crate::check::{Baseline, Verdict};
 use crate::run::Run;
 use crate::runbook::{Proof, Runbook, resolve};
@@ -188,10 +188,11 @@ impl Subject {
             _ => None,
         };
         let whole = source.runbook(context)?;
+        trust::require(context, source, &whole, arguments.trust)?;
         let wanted = scope::wanted(&whole, arguments.phase.as_deref())?;
         let needed = scope::with_needed_variables(&whole, &wanted, &opening.variables);
         let values = open::values(context, &needed, &opening)?;
-        let secrets = secrets(&needed, &wanted);
+        let secrets = given_secrets(context, &needed, &wanted, arguments)?;
         let runbook = resolve(&needed, &values, &secrets).map_err(|errors| {
             Failure::usage(format!("failed to fill in {}:\n{errors}", source.shown))
         })?;
@@ -222,10 +223,12 @@ impl Subject {
         }
         let opened = Opened::of(&reading.entries)?;
         let bytes = reading.runbook().map_err(Failure::from)?;
-        let runbook = Arc::new(opened.thaw(&bytes, runs::secrets)?);
-        let wanted = scope::wanted(&runbook, arguments.phase.as_deref())?;
+        let plain = opened.thaw(&bytes, |_| BTreeMap::new())?;
+        let wanted = scope::wanted(&plain, arguments.phase.as_deref())?;
+        let secrets = given_secrets(context, &plain, &wanted, arguments)?;
+        let runbook = Arc::new(opened.thaw(&bytes, |_| secrets.clone())?);
         let mut environment = opened.variables.clone();
-        environment.extend(secrets(&runbook, &wanted));
+        environment.extend(secrets);
         let entries = reading.entries.iter().cloned();
         let run = Run::replay(Arc::clone(&runbook), entries);
         Ok(Self {
@@ -262,8 +265,13 @@ impl From<Failure> for Absent {
 }
 
 /// The secrets that are set. One that isn't is told and refuses nothing: that it isn't set may be what a check says.
-fn secrets(runbook: &Runbook, wanted: &[Proof]) -> BTreeMap<String, String> {
-    let secrets = runs::secrets(&runbook.variables);
+fn given_secrets(
+    context: &Context,
+    runbook: &Runbook,
+    wanted: &[Proof],
+    arguments: &arguments::Check,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let secrets = secrets::gather(context, &runbook.variables, &arguments.secrets)?;
     let missing: Vec<&str> = open::missing_secrets(&runbook.variables, &secrets)
         .into_iter()
         .filter(|name| scope::is_needed(runbook, wanted, name))
@@ -275,7 +283,7 @@ fn secrets(runbook: &Runbook, wanted: &[Proof]) -> BTreeMap<String, String> {
             plural(missing.len(), "secret")
         ));
     }
-    secrets
+    Ok(secrets)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::output;
 use crate::config::{ColorWhen, Config, Scope};
 use crate::journal::AUTO;
 use crate::runtime::store::Store;
+use crate::runtime::trust::TrustStore;
 use crate::ui::theme::{Background, ColourDepth, Palette, Theme};
 
 /// Where and for whom a command works.
@@ -22,6 +23,8 @@ use crate::ui::theme::{Background, ColourDepth, Palette, Theme};
 pub struct Context {
     /// The runs.
     pub store: Store,
+    /// The runbooks that the operator trusts.
+    pub trust: TrustStore,
     /// The name acts are recorded under.
     pub operator: String,
     /// The operator's own runbooks.
@@ -51,10 +54,12 @@ impl Context {
             Failure::usage("failed to find a place for runs: there is no home directory")
                 .hint("name one with --state-dir DIR, or set TMINUS_STATE_DIR")
         })?;
+        let state = absolute(state);
         let color = common.color.or_else(color_from_environment);
         let (config, notices) = read_config(directories.as_ref(), color.unwrap_or_default());
         Ok(Self {
-            store: Store::new(absolute(state)),
+            trust: TrustStore::new(&state),
+            store: Store::new(state),
             operator: operator(common.operator, &config)?,
             own_runbooks: directories.map(|directories| directories.data_dir().join("runbooks")),
             no_input: common.no_input,

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::runtime::redaction::declared;
 use crate::runtime::session::SessionError;
 use crate::runtime::store::StoreError;
 use crate::ui::text::visible;
@@ -129,7 +130,7 @@ impl Failure {
 fn lines(heading: &str, text: &str) -> String {
     let mut lines = String::new();
     let mut before = heading.to_owned();
-    for line in text.lines() {
+    for line in declared().redact(text).lines() {
         lines.push_str(&before);
         lines.push_str(&visible(line));
         lines.push('\n');

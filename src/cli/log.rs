@@ -112,14 +112,15 @@ pub fn line(entry: &Entry) -> String {
 }
 
 fn json(entry: &Entry) -> Result<String, Failure> {
-    codec::to_json(entry).map_err(|error| {
+    let text = codec::to_json(entry).map_err(|error| {
         Failure::new(
             Exit::Failure,
             format!("failed to write entry {} as JSON", entry.seq),
         )
         .because(error)
         .hint("`tminus log` without --json shows it")
-    })
+    })?;
+    Ok(output::harmless_json(&text).into_owned())
 }
 
 #[cfg(test)]

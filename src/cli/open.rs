@@ -8,24 +8,28 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::arguments::Opening;
+use super::arguments::{Opening, SecretFiles};
 use super::context::Context;
 use super::demo::Demonstration;
 use super::failure::{Exit, Failure, Outcome};
 use super::library::Source;
 use super::runs::{self, ENVIRONMENT, Opened};
-use super::{output, when};
+use super::{output, secrets, trust, when};
 use crate::app;
 use crate::journal::{Ending, Entry, Event, Mode};
 use crate::runbook::text::nearest;
 use crate::runbook::variables::{VariableError, VariableErrors, resolve, settle};
 use crate::runbook::{Runbook, Variable};
+use crate::runtime::redaction;
 use crate::runtime::session::{Left, Session, drive};
 use crate::runtime::store::{Follower, Journal, fingerprint, this_process};
 use crate::ui::text::visible;
 
 /// Version of the events' vocabulary that runs are opened with.
 const FORMAT: u32 = 1;
+
+/// Why a watcher's health panels are empty.
+const WATCHING: &str = "watching contacts nothing: health is seen where the run is driven";
 
 /// `tminus run`.
 ///
@@ -48,7 +52,8 @@ pub fn begin(
     let now = Timestamp::now();
     let filled = Filled::new(context, source, &opening)?;
     let t0 = target(&opening, now)?;
-    let roles = roles(&filled.runbook, &opening.roles)?;
+    let roles = roles(&filled.shown, &opening.roles)?;
+    refuse_spoken_secrets(filled.remembered.iter().chain(&roles))?;
     // Last, so that what is wrong with the arguments is told wherever they are tried.
     context.require_terminal("run")?;
     let run = context.store.new_run_name(&source.name, now);
@@ -57,9 +62,9 @@ pub fn begin(
         run: run.clone(),
         runbook: source.name.clone(),
         runbook_hash: fingerprint(&source.bytes),
-        title: filled.title,
+        title: filled.shown.title.clone(),
         mode: Mode::Live,
-        target: filled.target,
+        target: filled.shown.target.clone(),
         t0,
         variables: filled.remembered.clone(),
         roles,
@@ -86,7 +91,8 @@ pub fn begin(
     variables.extend(filled.secrets);
     Prepared {
         run,
-        runbook: filled.runbook,
+        runbook: filled.shown,
+        probed: Some(filled.runbook),
         journal,
         follower: None,
         entries: vec![entry],
@@ -101,11 +107,10 @@ pub fn begin(
 
 /// A runbook with the values for a new run filled in.
 struct Filled {
+    /// With secrets, for probes.
     runbook: Runbook,
-    /// Without secrets, for the journal.
-    title: String,
-    /// Without secrets, for the journal.
-    target: String,
+    /// Without secrets, for the journal and the screen.
+    shown: Runbook,
     /// What the journal keeps of the values: no secrets, and the environment's name in any case.
     remembered: BTreeMap<String, String>,
     secrets: BTreeMap<String, String>,
@@ -114,8 +119,10 @@ struct Filled {
 impl Filled {
     fn new(context: &Context, source: &Source, opening: &Opening) -> Result<Self, Failure> {
         let runbook = source.runbook(context)?;
+        // Before anything else is asked: nobody types a secret into what they don't trust.
+        trust::require(context, source, &runbook, opening.trust)?;
         let mut values = values(context, &runbook, opening)?;
-        let secrets = required_secrets(&runbook.variables)?;
+        let secrets = required_secrets(context, &runbook.variables, &opening.secrets)?;
         let fill = |secrets: &BTreeMap<String, String>| {
             resolve(&runbook, &values, secrets).map_err(|errors| {
                 Failure::usage(format!("failed to fill in {}:\n{errors}", source.shown))
@@ -128,8 +135,7 @@ impl Filled {
         }
         Ok(Self {
             runbook,
-            title: shown.title,
-            target: shown.target,
+            shown,
             remembered: values,
             secrets,
         })
@@ -247,14 +253,18 @@ fn ask(variable: &Variable) -> Result<String, Failure> {
 }
 
 /// The secrets, all of which a run needs from the start.
-fn required_secrets(variables: &[Variable]) -> Result<BTreeMap<String, String>, Failure> {
-    let secrets = runs::secrets(variables);
+fn required_secrets(
+    context: &Context,
+    variables: &[Variable],
+    files: &SecretFiles,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let secrets = secrets::gather(context, variables, files)?;
     let missing = missing_secrets(variables, &secrets);
     if missing.is_empty() {
         return Ok(secrets);
     }
     let what = format!(
-        "failed to start the run: not in the environment: {}",
+        "failed to start the run: no value for {}",
         missing.join(", ")
     );
     let exports: Vec<String> = missing
@@ -262,9 +272,24 @@ fn required_secrets(variables: &[Variable]) -> Result<BTreeMap<String, String>, 
         .map(|name| format!("export {name}=…"))
         .collect();
     Err(Failure::usage(what).hint(format!(
-        "these are secrets; set them first: {}",
+        "these are secrets; set them first: {}; or name files with --secret-file",
         exports.join("; ")
     )))
+}
+
+/// Refuses values that a run would write down although they hold a secret. Masking them instead would start another
+/// run than the one that was asked for.
+fn refuse_spoken_secrets<'v>(
+    spoken: impl Iterator<Item = (&'v String, &'v String)>,
+) -> Result<(), Failure> {
+    let redactor = redaction::declared();
+    for (name, value) in spoken {
+        if redactor.redact(value) != *value {
+            let what = format!("the value of {name} holds a secret, and it would be written down");
+            return Err(Failure::usage(what).hint("give it another value, or make it a secret too"));
+        }
+    }
+    Ok(())
 }
 
 /// The secrets that aren't set.
@@ -283,16 +308,21 @@ pub fn missing_secrets<'v>(
 ///
 /// # Errors
 /// When there is no such run, another process holds it, it is closed, or it is damaged.
-pub fn resume(context: &Context, run: Option<&str>) -> Outcome {
+pub fn resume(context: &Context, run: Option<&str>, files: &SecretFiles) -> Outcome {
     let run = runs::named_or_newest(context, run)?;
     let mut found = context.store.open(&run)?;
     refuse_closed(&run, &found.entries)?;
     let opened = Opened::of(&found.entries)?;
-    let runbook = opened.thaw(&found.runbook, runs::secrets)?;
+    let runbook = opened.thaw(&found.runbook, |_| BTreeMap::new())?;
     context.require_terminal("resume")?;
+    let secrets = secrets::gather(context, &runbook.variables, files)?;
+    let probed = opened.thaw(&found.runbook, |_| secrets.clone())?;
     let demonstration = Demonstration::again(&opened)?;
+    let mut variables = opened.variables.clone();
+    variables.extend(secrets);
     let mut prepared = Prepared {
-        variables: environment_of(&opened, &runbook),
+        variables,
+        probed: Some(probed),
         environment: opened.environment(),
         folder: PathBuf::new(),
         notices: found.notices,
@@ -304,6 +334,7 @@ pub fn resume(context: &Context, run: Option<&str>) -> Outcome {
         entries: Vec::new(),
     };
     prepared.settle_in(&opened);
+    prepared.notice_missing_secrets();
     let host = this_process();
     let resumed = Event::RunResumed { host };
     let entry = found
@@ -334,14 +365,7 @@ fn refuse_closed(run: &str, entries: &[Entry]) -> Result<(), Failure> {
     )
 }
 
-/// All variables of a run, secrets included.
-fn environment_of(opened: &Opened<'_>, runbook: &Runbook) -> BTreeMap<String, String> {
-    let mut variables = opened.variables.clone();
-    variables.extend(runs::secrets(&runbook.variables));
-    variables
-}
-
-/// `tminus watch`.
+/// `tminus watch`. Nothing of the runbook is run or contacted, so neither trust nor a secret is needed.
 ///
 /// # Errors
 /// When there is no such run, or nothing of it can be read.
@@ -349,13 +373,14 @@ pub fn watch(context: &Context, run: Option<&str>) -> Outcome {
     let run = runs::named_or_newest(context, run)?;
     let reading = context.store.read(&run)?;
     let opened = Opened::of(&reading.entries)?;
-    let runbook = opened.thaw(&reading.runbook()?, runs::secrets)?;
+    let runbook = opened.thaw(&reading.runbook()?, |_| BTreeMap::new())?;
     context.require_terminal("watch")?;
     let mut prepared = Prepared {
-        variables: environment_of(&opened, &runbook),
+        variables: opened.variables.clone(),
+        probed: None,
         environment: opened.environment(),
         folder: PathBuf::new(),
-        notices: Vec::new(),
+        notices: vec![WATCHING.to_owned()],
         run,
         runbook,
         journal: None,
@@ -377,8 +402,10 @@ pub fn watch(context: &Context, run: Option<&str>) -> Outcome {
 /// Everything that a session needs of a run.
 struct Prepared {
     run: String,
-    /// With values and secrets filled in.
+    /// With values filled in, and without secrets.
     runbook: Runbook,
+    /// With secrets too; `None` when nothing is to be contacted.
+    probed: Option<Runbook>,
     journal: Option<Journal>,
     follower: Option<Follower>,
     entries: Vec<Entry>,
@@ -402,11 +429,14 @@ impl Prepared {
             self.notices.push(gone);
             std::env::current_dir().unwrap_or_default()
         });
+    }
+
+    fn notice_missing_secrets(&mut self) {
         let missing = missing_secrets(&self.runbook.variables, &self.variables);
         if !missing.is_empty() {
             let names = missing.join(", ");
             self.notices.push(format!(
-                "not in the environment: {names}; what needs them can't look. Leave, export, resume"
+                "no value for {names}; what needs them can't look. Leave, export, resume"
             ));
         }
     }
@@ -418,6 +448,7 @@ impl Prepared {
         let left = drive(Session {
             runbook: Arc::new(self.runbook),
             run_dir: context.store.run_dir(&self.run).ok(),
+            probed: self.probed.map(Arc::new),
             journal: self.journal,
             follower: self.follower,
             entries: self.entries,

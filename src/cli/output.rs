@@ -2,13 +2,15 @@
 //!
 //! `println!` panics when the reader has gone, and `tminus completions bash | head` is nobody's mistake.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
 use super::failure::{Exit, Failure};
-use crate::ui::text::visible;
+use crate::runtime::redaction::declared;
+use crate::ui::text::{is_hidden, visible};
 
 /// Version of every JSON document that is printed. Fields may be added; what is there never changes its meaning.
 const SCHEMA: u32 = 1;
@@ -18,7 +20,7 @@ const SCHEMA: u32 = 1;
 /// # Errors
 /// A reader that has gone ends the program in silence and in success: it has what it wanted.
 pub fn data(text: &str) -> Result<(), Failure> {
-    data_bytes(text.as_bytes())
+    data_bytes(declared().redact(text).as_bytes())
 }
 
 /// [`data`] for bytes.
@@ -57,13 +59,34 @@ pub fn json(document: &impl Serialize) -> Result<(), Failure> {
             .hint("report this as a defect of tminus")
     })?;
     text.push('\n');
-    data(&text)
+    data(&harmless_json(&text))
+}
+
+/// The same JSON, with characters that steer a terminal or hide on it written as `\uXXXX`. JSON escapes only the first
+/// 32 of them itself, and terminals obey the others (C1) too.
+pub fn harmless_json(text: &str) -> Cow<'_, str> {
+    let is_harmful = |character: char| character != '\n' && is_hidden(character);
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut harmless = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_harmful(character) {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                harmless.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            harmless.push(character);
+        }
+    }
+    Cow::Owned(harmless)
 }
 
 /// Writes a message to standard error. One that can't be written is lost: there is nowhere to say so.
 pub fn say(message: impl fmt::Display) {
     let mut text = String::new();
-    for line in message.to_string().lines() {
+    for line in declared().redact(&message.to_string()).lines() {
         text.push_str(&visible(line));
         text.push('\n');
     }
@@ -72,7 +95,7 @@ pub fn say(message: impl fmt::Display) {
 
 /// Writes what was drawn for a terminal (and made harmless) to standard error.
 pub fn draw(drawing: &str) {
-    let _ = io::stderr().write_all(drawing.as_bytes());
+    let _ = io::stderr().write_all(declared().redact(drawing).as_bytes());
 }
 
 /// Columns of the terminal that standard output is, if it is one.
@@ -83,4 +106,22 @@ pub fn columns() -> Option<usize> {
     }
     let size = rustix::termios::tcgetwinsize(out).ok()?;
     Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_says_the_same_without_what_steers_a_terminal() {
+        let value = serde_json::json!({"title": "a\u{9b}2J\u{202e}\u{7f}\u{e0001}ü\n\u{1b}"});
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let harmless = harmless_json(&text);
+        assert!(!harmless.contains(|character| character != '\n' && is_hidden(character)));
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&harmless).unwrap(),
+            value
+        );
+        assert!(matches!(harmless_json("{\"ü\": 1}\n"), Cow::Borrowed(_)));
+    }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::arguments::Opening;
+use super::arguments::{Opening, SecretFiles};
 use super::context::Context;
 use super::failure::{Exit, Failure, Outcome};
 use super::library::{self, DEMO, Source};
@@ -27,7 +27,9 @@ pub fn picker(context: &Context) -> Outcome {
     let picker = Picker::new(all_runs(context, now)?, runbooks(context), now);
     match pick(picker, &context.theme())? {
         PickerOutcome::Quit => Ok(Exit::Ok),
-        PickerOutcome::Resume(run) => open::resume(context, Some(&run)),
+        PickerOutcome::Resume(run) => {
+            open::resume(context, Some(&run), &SecretFiles::default())
+        },
         PickerOutcome::Watch(run) => open::watch(context, Some(&run)),
         PickerOutcome::Start(runbook) if runbook == DEMO => demo::run(context, demo::opening()),
         PickerOutcome::Start(runbook) => {

@@ -114,14 +114,6 @@ impl<'e> Opened<'e> {
     }
 }
 
-/// The values that secrets have in this process's environment; those that aren't set are left out.
-pub fn secrets(variables: &[Variable]) -> BTreeMap<String, String> {
-    let secret = variables.iter().filter(|variable| variable.secret);
-    secret
-        .filter_map(|variable| Some((variable.name.clone(), env::var(&variable.name).ok()?)))
-        .collect()
-}
-
 /// The state of a run that is only looked at. No secret is needed for that, and none is read.
 ///
 /// # Errors

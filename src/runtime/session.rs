@@ -23,6 +23,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::process::{Happening, Processes, Surroundings};
 use super::recorder::Recorder;
+use super::redaction;
 use super::store::{Follower, Journal};
 use super::supervisor::logout;
 use super::term::{self, TerminalGuard};
@@ -50,8 +51,10 @@ const WATCH_TURN: Duration = Duration::from_millis(250);
 /// Everything an interactive session needs.
 #[derive(Debug)]
 pub struct Session {
-    /// The runbook with its variables filled in.
+    /// The runbook with its variables filled in, but for the secrets: what is shown can't leak what it doesn't hold.
     pub runbook: Arc<Runbook>,
+    /// The same with its secrets, for probes; `None` for a session that contacts nothing.
+    pub probed: Option<Arc<Runbook>>,
     /// The journal; `None` for a session that only watches.
     pub journal: Option<Journal>,
     /// The run's directory; `None` for a run that isn't kept.
@@ -228,7 +231,8 @@ struct Turn {
     answers: UnboundedReceiver<Msg>,
     happenings: UnboundedReceiver<Happening>,
     recorder: Option<Recorder>,
-    watcher: Watcher,
+    /// `None` when nothing is contacted.
+    watcher: Option<Watcher>,
     processes: Processes,
     started: Instant,
     last_now: Now,
@@ -254,12 +258,10 @@ impl Turn {
         if let Some(follower) = session.follower {
             follow(follower, answer.clone());
         }
-        let watcher = Watcher::new(
-            &session.runbook,
-            &session.folder,
-            session.environment,
-            answer.clone(),
-        );
+        let watcher = session.probed.map(|probed| {
+            let (folder, environment) = (&session.folder, session.environment);
+            Watcher::new(&probed, folder, environment, answer.clone())
+        });
         let processes = Processes::new(surroundings, happen);
         let recorder = session
             .journal
@@ -268,6 +270,7 @@ impl Turn {
         app.bindings = session.bindings;
         let logout = logout::warning().filter(|_| records);
         for notice in logout.into_iter().chain(session.notices) {
+            let notice = redaction::declared().redact(&notice);
             app.say(crate::app::view::Tone::Warning, notice);
         }
         let signals = Signals::listen().map_err(SessionError::Start)?;
@@ -311,8 +314,8 @@ impl Turn {
         let effects = self.app.start();
         self.perform(effects);
         #[cfg(debug_assertions)]
-        if std::env::var_os("TMINUS_TEST_PANIC").is_some() {
-            panic!("asked for by the environment, to see what a panic leaves behind");
+        if let Ok(words) = std::env::var("TMINUS_TEST_PANIC") {
+            panic!("asked for by the environment, to see what a panic leaves behind: {words}");
         }
         loop {
             self.draw_if_due()?;
@@ -479,10 +482,19 @@ impl Turn {
                 Effect::Spawn(spawn) => self.processes.spawn(spawn),
                 Effect::Attend(attempt) => self.processes.attend(attempt),
                 Effect::Signal { attempt, stop } => self.processes.signal(attempt, stop),
-                Effect::Look(check) => self.watcher.look(check),
-                Effect::Sample(metric) => self.watcher.sample(metric, self.last_now),
+                Effect::Look(check) => {
+                    if let Some(watcher) = &self.watcher {
+                        watcher.look(check);
+                    }
+                }
+                Effect::Sample(metric) => {
+                    if let Some(watcher) = &self.watcher {
+                        watcher.sample(metric, self.last_now);
+                    }
+                }
                 Effect::Bell => print(b"\x07"),
                 Effect::Copy(text) => {
+                    let text = redaction::declared().redact(&text);
                     let _ = execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text));
                 }
                 Effect::OpenLink(url) => open_link(&url),
@@ -566,8 +578,15 @@ fn print(bytes: &[u8]) {
     let _ = out.write_all(bytes).and_then(|()| out.flush());
 }
 
-/// Hands a URL to the desktop; there may be none, over SSH there mostly isn't, so failing is silent.
+/// Hands a URL to the desktop; there may be none, over SSH there mostly isn't, so failing is silent. Nothing but web
+/// addresses: what a desktop does with a path or an option is anybody's guess.
 fn open_link(url: &str) {
+    if !["http://", "https://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return;
+    }
     let opener = if cfg!(target_os = "macos") {
         "open"
     } else {

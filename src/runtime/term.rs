@@ -4,6 +4,7 @@
 //! usable shell. ratatui's own `init` is not used: its panic hook leaves mouse and paste reporting on, and restores
 //! the screen for a panic in any thread, also one that doesn't end the program.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Stdout, Write as _};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +21,10 @@ use crossterm::{event, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+use super::redaction;
 use crate::app::Msg;
 use crate::app::keys::{Key, KeyCode};
+use crate::ui::text::visible;
 
 /// Whether the terminal is ours now; says whether there is anything to give back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -99,20 +102,29 @@ pub fn give_back() {
 }
 
 /// Makes a panic in this thread give the terminal back before its message is printed; a panic in another thread, which
-/// doesn't end the program, goes to the log and leaves the screen alone.
+/// doesn't end the program, goes to the log and leaves the screen alone. The standard library's own hook is replaced,
+/// because it prints whatever the message holds: secrets and control sequences of others.
 pub fn install_panic_hook() {
     let ui: ThreadId = thread::current().id();
-    let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        let message = redaction::declared().redact(&panic.to_string());
         if thread::current().id() == ui || !TAKEN.load(Ordering::SeqCst) {
             give_back();
-            default(panic);
+            let mut said = String::new();
+            for line in message.lines() {
+                said.push_str(&visible(line));
+                said.push('\n');
+            }
+            let trace = Backtrace::capture();
+            if trace.status() == BacktraceStatus::Captured {
+                said.push_str(&trace.to_string());
+            }
             let _ = writeln!(
                 io::stderr(),
-                "tminus failed by a mistake of its own. What was recorded is safe: `tminus resume` comes back to it."
+                "{said}tminus failed by a mistake of its own. What was recorded is safe: `tminus resume` comes back to it."
             );
         } else {
-            tracing::error!("{panic}");
+            tracing::error!("{message}");
         }
     }));
 }

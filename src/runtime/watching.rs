@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::probe::{Fetched, Prober};
+use super::redaction::{self, Redactor};
 use crate::app::Msg;
 use crate::check::json_path::{JsonPath, json_number};
 use crate::check::scrape::ScrapeState;
@@ -33,6 +34,8 @@ pub struct Sight {
     runbook: Arc<Runbook>,
     prober: Prober,
     readers: Vec<Reader>,
+    /// What targets send back may hold what was sent to them.
+    redactor: Redactor,
 }
 
 impl Sight {
@@ -47,6 +50,7 @@ impl Sight {
         Self {
             readers: readers.collect(),
             prober: Prober::new(folder, environment),
+            redactor: redaction::declared(),
             runbook: Arc::clone(runbook),
         }
     }
@@ -58,7 +62,13 @@ impl Sight {
             .prober
             .look(&definition.probe, definition.timeout)
             .await;
-        check::judge(&definition.expect, &observation)
+        let judgement = check::judge(&definition.expect, &observation);
+        // The words and not the facts: masking what is judged could change the verdict.
+        Judgement {
+            observed: self.redactor.redact(&judgement.observed),
+            because: self.redactor.redact(&judgement.because),
+            ..judgement
+        }
     }
 
     /// Samples a metric once. `now` is when it was asked for.
@@ -68,7 +78,11 @@ impl Sight {
     pub async fn sample(&self, metric: usize, now: Now) -> Result<f64, Blind> {
         let definition = &self.runbook.metrics[metric];
         let fetched = self.prober.fetch(&definition.source, definition.timeout);
-        self.readers[metric].number(now, &fetched.await?)
+        let number = fetched.await.and_then(|fetched| self.readers[metric].number(now, &fetched));
+        number.map_err(|blind| Blind {
+            detail: self.redactor.redact(&blind.detail),
+            ..blind
+        })
     }
 }
 

@@ -44,10 +44,21 @@ impl Terminal {
         state: &Path,
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::start_program(&program(), arguments, (columns, rows), state, environment)
+    }
+
+    /// The same with another program in front of tminus.
+    pub fn start_program<S: AsRef<OsStr>>(
+        program: &Path,
+        arguments: &[S],
+        (columns, rows): (u16, u16),
+        state: &Path,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let (pty, pts) = pty_process::open().expect("a pseudo-terminal");
         pty.resize(Size::new(rows, columns))
             .expect("the size is set");
-        let mut command = pty_process::Command::new(program())
+        let mut command = pty_process::Command::new(program)
             .args(arguments)
             .env("TMINUS_STATE_DIR", state)
             .env("XDG_CONFIG_HOME", state.join("config"))
