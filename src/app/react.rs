@@ -413,6 +413,10 @@ impl App {
     /// Whether a step's turn has come, so that a passing check may tick it: never ahead of its stage, its gate or, where
     /// order matters, the steps before it.
     fn is_open_for_proof(&self, step: StepIndex, stage: Stage) -> bool {
+        // After a decided rollback nothing of the way forward ticks by itself: what soaks now isn't what was launched.
+        if self.run.rollback.is_some() && !self.is_rollback_step(step) {
+            return false;
+        }
         let definition = self.run.runbook().step(step);
         let applies = definition.condition.is_none() || self.run.state(step).applies == Some(true);
         let begun = self

@@ -198,7 +198,7 @@ async fn the_security_checks_of_a_runbook_pass_where_the_root_is_trusted() {
     fs::write(folder.join("security.toml"), text).unwrap();
     let check = |root: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_tminus"))
-            .args(["check", "security.toml"])
+            .args(["check", "--trust", "security.toml"])
             .env("SSL_CERT_FILE", folder.join(root))
             .env("HOME", folder)
             .current_dir(folder)
