@@ -44,7 +44,7 @@ impl Session {
     }
 
     fn with(change: impl FnOnce(&mut Surroundings)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a scratch directory");
         let (events, happenings) = unbounded_channel();
         let attempts = folder.path().join("attempts");
         let mut surroundings = Surroundings::new(folder.path().to_owned(), attempts);
@@ -84,7 +84,7 @@ impl Session {
     }
 
     async fn next(&mut self) -> Happening {
-        self.happenings.recv().await.unwrap()
+        self.happenings.recv().await.expect("somebody tells")
     }
 
     /// Runs a command to its end, taking over its output as it comes.
@@ -132,13 +132,15 @@ impl Session {
     fn fifo(&self, name: &str) -> pipe::Receiver {
         let path = self.folder.path().join(name);
         make_fifo(&path);
-        pipe::OpenOptions::new().open_receiver(path).unwrap()
+        pipe::OpenOptions::new()
+            .open_receiver(path)
+            .expect("a FIFO opens at once")
     }
 }
 
 fn make_fifo(path: &Path) {
     let made = std::process::Command::new("mkfifo").arg(path).status();
-    assert!(made.unwrap().success());
+    assert!(made.expect("mkfifo runs").success());
 }
 
 fn command(text: &str) -> Spawn {
@@ -167,7 +169,10 @@ const TWO_HOLDERS: &str = "exec 3>lifeline; (sleep 1000) & echo held; wait";
 const TWO_STUBBORN_HOLDERS: &str = "trap '' TERM; exec 3>lifeline; (sleep 1000) & echo held; wait";
 
 async fn await_release(lifeline: &mut pipe::Receiver) {
-    lifeline.read_to_end(&mut Vec::new()).await.unwrap();
+    lifeline
+        .read_to_end(&mut Vec::new())
+        .await
+        .expect("a FIFO can be read");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! A launch is driven over lines that drop. So a command isn't a child of what is on the screen: it belongs to this
 //! same program in a session of its own, which reads its output, stops it when told to, and writes down how it ended,
-//! whether anybody looks or not. The two talk through the files of the attempt ([`place`]) and through signals; who
+//! whether anybody looks or not. The two talk through the files of the attempt (`place`) and through signals; who
 //! comes back later finds everything there.
 //!
 //! ```text
