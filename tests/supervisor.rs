@@ -65,7 +65,7 @@ impl Scene {
 
     async fn open(&self) -> Terminal {
         let file = self.path("rollout.toml").to_string_lossy().into_owned();
-        let mut screen = Terminal::start(&["run", &file], WIDE, self.folder.path());
+        let mut screen = Terminal::start(&["run", &file, "--trust"], WIDE, self.folder.path());
         screen.wait_for("Step 0").await;
         screen
     }

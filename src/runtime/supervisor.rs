@@ -2,14 +2,14 @@
 //!
 //! A launch is driven over lines that drop. So a command isn't a child of what is on the screen: it belongs to this
 //! same program in a session of its own, which reads its output, stops it when told to, and writes down how it ended,
-//! whether anybody looks or not. The two talk through the files of the attempt ([`place`]) and through signals; who
+//! whether anybody looks or not. The two talk through the files of the attempt (`place`) and through signals; who
 //! comes back later finds everything there.
 //!
 //! ```text
 //! claim the place (alive.lock, no void, never begun)   else: leave without a trace
 //! read variables and secrets from standard input        else: result.json, not started
 //! started.json on disk                                  from here on it may have run
-//! start bash                                            output → filter → output.log
+//! start bash                                            output → redactor → output.log
 //! the leader's end                                      result.json on disk
 //! the end of everything that prints                     output.log put together
 //! ```
@@ -29,11 +29,11 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::redaction::Redactor;
+use super::redaction;
 use crate::journal::Outcome;
 use attendant::{Attendant, Orders};
 use place::{Brief, Ended, Place, Spec};
-use pump::{Filter, Pumping};
+use pump::Pumping;
 use shell::Started;
 
 pub(in crate::runtime) use attendant::KILL_NOW;
@@ -64,7 +64,7 @@ pub fn supervise(dir: &Path) -> io::Result<()> {
 }
 
 async fn run(place: &Place, orders: &mut Orders, ends: &mut Signal) -> io::Result<()> {
-    let (started, spec, filter) = match begin(place) {
+    let (started, spec) = match begin(place) {
         Ok(begun) => begun,
         Err(why) => {
             let outcome = Outcome::NotStarted { why };
@@ -73,7 +73,11 @@ async fn run(place: &Place, orders: &mut Orders, ends: &mut Signal) -> io::Resul
     };
     // Only for display.
     let _ = place.tell_pid(started.child.id());
-    let pumping = pump::start(started.output, filter, log::Log::create(place.dir()));
+    let pumping = pump::start(
+        started.output,
+        redaction::declared(),
+        log::Log::create(place.dir()),
+    );
     let leader = (started.child, started.group);
     let grace = Duration::from_millis(spec.grace_ms);
     let attendant = Attendant::new(place, leader, pumping, (orders, ends), grace);
@@ -85,20 +89,20 @@ async fn run(place: &Place, orders: &mut Orders, ends: &mut Signal) -> io::Resul
 }
 
 /// Starts the command, or says why it didn't, for people.
-fn begin(place: &Place) -> Result<(Started, Spec, Box<dyn Filter>), String> {
+fn begin(place: &Place) -> Result<(Started, Spec), String> {
     let spec = place
         .spec()
         .map_err(|error| format!("failed to read what it should do: {error}"))?;
     let brief = brief().map_err(|_| "the program ended before it could start it".to_owned())?;
+    redaction::declare(brief.secrets.iter().map(String::as_str));
     if let Some(obstacle) = shell::obstacle(&spec) {
         return Err(obstacle);
     }
     place
         .begin()
         .map_err(|error| format!("failed to write down that it starts: {error}"))?;
-    let filter = filter(&brief.secrets);
     let started = shell::start(place, &spec, brief.variables)?;
-    Ok((started, spec, filter))
+    Ok((started, spec))
 }
 
 /// A brief that was cut off is none: it doesn't parse.
@@ -106,11 +110,6 @@ fn brief() -> io::Result<Brief> {
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes)?;
     Ok(serde_json::from_slice(&bytes)?)
-}
-
-/// What every byte of the output passes.
-fn filter(secrets: &[String]) -> Box<dyn Filter> {
-    Box::new(Redactor::new(secrets.iter().map(String::as_str)))
 }
 
 /// What was left in the background may still print; it would be killed by a pipe that nobody reads. The log is put
