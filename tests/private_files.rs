@@ -78,8 +78,8 @@ fn runs_are_private_whatever_the_mask_says() {
 
 /// A directory that is ours alone, whatever the mask is just now.
 fn home() -> tempfile::TempDir {
-    let home = tempfile::tempdir().unwrap();
-    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let home = tempfile::tempdir().expect("a scratch directory");
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).expect("its mode is set");
     home
 }
 
