@@ -29,8 +29,10 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::runtime::term::install_panic_hook;
 use arguments::{Arguments, Command};
 use context::Context;
+use crate::runtime::supervisor;
 use crate::runtime::term::install_panic_hook;
 pub use failure::{Exit, Failure, Outcome};
 
@@ -73,7 +75,9 @@ fn perform(arguments: Arguments) -> Outcome {
     match command {
         Command::Demo(arguments) => demo::demo(&context()?, &arguments),
         Command::Run(arguments) => run(&context()?, arguments),
-        Command::Resume(arguments) => open::resume(&context()?, arguments.run.as_deref(), &arguments.secrets),
+        Command::Resume(arguments) => {
+            open::resume(&context()?, arguments.run.as_deref(), &arguments.secrets)
+        }
         Command::Watch(arguments) => open::watch(&context()?, arguments.run.as_deref()),
         Command::Ls(arguments) => list::list(&context()?, &arguments),
         Command::Show(arguments) => show::show(&context()?, &arguments),
@@ -88,7 +92,16 @@ fn perform(arguments: Arguments) -> Outcome {
         Command::Completions(arguments) => generated::completions(&arguments),
         Command::Man(arguments) => generated::man(&arguments),
         Command::DemoClient(arguments) => demo::demo_client(&arguments),
+        Command::Supervise(arguments) => supervise(&arguments),
     }
+}
+
+/// Called by a session for each command it starts; whoever started it looks at the files, not at the exit code.
+fn supervise(arguments: &arguments::Supervise) -> Outcome {
+    supervisor::supervise(&arguments.dir).map_err(|error| {
+        Failure::new(Exit::Failure, "failed to supervise the command").because(error)
+    })?;
+    Ok(Exit::Ok)
 }
 
 fn run(context: &Context, arguments: arguments::Run) -> Outcome {

@@ -85,6 +85,11 @@ impl Home {
         Called::from(self.command(arguments, environment).output().unwrap())
     }
 
+    /// Checks a runbook of one's own.
+    fn trusting(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Called {
+        self.check(&[arguments, &["--trust"]].concat(), environment)
+    }
+
     fn runbook(&self, text: &str) -> &'static str {
         let text = format!("format = 1\ntitle = 'Sample'\n{text}");
         fs::write(self.0.path().join("sample.toml"), text).unwrap();
@@ -213,23 +218,41 @@ fn every_verdict_is_a_line_with_its_reason_and_the_worst_decides() {
          [[check]]\nid = 'blind'\ncommand = { run = 'exec sleep 60' }\nexpect = 'exit == 0'\ntimeout = '200ms'\n\
          [[metric]]\nid = 'queue'\ntitle = 'Queue'\ncommand = { run = 'echo 1200' }\nwarn = '> 500'\nfail = '> 1000'\nfor = '10m'",
     );
-    let called = home.check(&[runbook], &[]).ends_with(3);
+    let called = home.trusting(&[runbook], &[]).ends_with(3);
     assert_eq!(called.outcomes(), ["OK", "WARN", "UNKNOWN", "FAIL"]);
     assert!(
         called.err.contains("1 ok, 1 warn, 1 fail, 1 unknown"),
         "{}",
         called.err
     );
-    let json = home.check(&[runbook, "--json"], &[]).ends_with(3).json();
+    let json = home.trusting(&[runbook, "--json"], &[]).ends_with(3).json();
     assert_eq!(json["schema"], 1);
     assert_eq!(json["checks"][1]["verdict"], "warn");
     assert_eq!(json["checks"][2]["unknown"], "timeout");
     assert_eq!(json["metrics"][0]["value"], 1_200.0);
-    let xml = home.check(&[runbook, "--junit"], &[]).ends_with(3).out;
+    let xml = home.trusting(&[runbook, "--junit"], &[]).ends_with(3).out;
     assert!(
         xml.contains("tests=\"4\" failures=\"1\" errors=\"1\""),
         "{xml}"
     );
+}
+
+#[test]
+fn nothing_is_contacted_of_a_runbook_that_nobody_trusts() {
+    let home = Home::new();
+    let runbook = home.runbook(
+        "[[check]]\nid = 'trace'\ncommand = { run = 'touch trace' }\nexpect = 'exit == 0'",
+    );
+    let called = home.check(&[runbook], &[]).ends_with(7);
+    assert!(
+        called.err.contains("tminus trust sample.toml"),
+        "{}",
+        called.err
+    );
+    assert!(!home.0.path().join("trace").exists());
+    home.trusting(&[runbook], &[]).ends_with(0);
+    assert!(home.0.path().join("trace").exists());
+    home.check(&[runbook], &[]).ends_with(0);
 }
 
 #[test]
@@ -238,7 +261,7 @@ fn a_warning_alone_ends_well() {
     let runbook = home.runbook(
         "[[check]]\nid = 'soft'\nfile = { path = 'gone' }\nexpect = 'exists'\nseverity = 'warn'",
     );
-    home.check(&[runbook], &[]).ends_with(0);
+    home.trusting(&[runbook], &[]).ends_with(0);
 }
 
 #[test]
@@ -252,7 +275,7 @@ fn a_secret_that_the_target_sends_back_is_masked() {
         server.url
     ));
     for style in ["--json", "--junit"] {
-        let called = home.check(&[runbook, style], &[("TOKEN", "s3cret-token")]);
+        let called = home.trusting(&[runbook, style], &[("TOKEN", "s3cret-token")]);
         assert!(called.out.contains("***"), "{}{}", called.out, called.err);
         assert!(!called.out.contains("s3cret-token"), "{}", called.out);
     }
@@ -262,7 +285,7 @@ fn a_secret_that_the_target_sends_back_is_masked() {
 fn what_cannot_be_looked_at_is_refused_with_what_to_do() {
     let home = Home::new();
     let empty = home.runbook("");
-    let called = home.check(&[empty], &[]).ends_with(2);
+    let called = home.trusting(&[empty], &[]).ends_with(2);
     assert!(
         called.err.contains("no check and no metric"),
         "{}",
@@ -285,7 +308,7 @@ fn what_cannot_be_looked_at_is_refused_with_what_to_do() {
     let needs = home.runbook(
         "[vars]\nHOST = { label = 'Host' }\n[[check]]\nid = 'x'\ntcp = { host = '${HOST}', port = 1 }",
     );
-    let called = home.check(&[needs], &[]).ends_with(2);
+    let called = home.trusting(&[needs], &[]).ends_with(2);
     assert!(called.err.contains("--var HOST="), "{}", called.err);
 }
 
@@ -296,10 +319,10 @@ fn watching_ends_when_all_is_well_and_when_the_time_is_over() {
         "[[check]]\nid = 'there'\nfile = { path = 'sign' }\nexpect = 'exists'\nevery = '1s'",
     );
     let called = home
-        .check(&[runbook, "--watch", "--for", "500ms"], &[])
+        .trusting(&[runbook, "--watch", "--for", "500ms"], &[])
         .ends_with(3);
     assert_eq!(called.outcomes(), ["FAIL"]);
-    let mut watching = Watching::start(home.command(&[runbook, "--watch"], &[]));
+    let mut watching = Watching::start(home.command(&[runbook, "--watch", "--trust"], &[]));
     assert_eq!(watching.first_message(), "waiting for there\n");
     fs::write(home.0.path().join("sign"), "").unwrap();
     let called = watching.end();

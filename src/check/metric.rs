@@ -626,7 +626,13 @@ mod tests {
             high: 3.0,
         };
         assert_eq!(judge_alone(&relative, None, Ok(9.0)), NO_DATA);
-        assert_eq!(judge_alone(&relative, Some(baseline), Ok(9.0)), Verdict::Fail);
-        assert_eq!(judge_alone(&relative, Some(baseline), Ok(2.9)), Verdict::Pass);
+        assert_eq!(
+            judge_alone(&relative, Some(baseline), Ok(9.0)),
+            Verdict::Fail
+        );
+        assert_eq!(
+            judge_alone(&relative, Some(baseline), Ok(2.9)),
+            Verdict::Pass
+        );
     }
 }

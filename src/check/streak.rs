@@ -292,7 +292,11 @@ mod tests {
             [PASS, PASS, PASS, warned, warned, PASS]
         );
         assert_eq!(believed(&mut state, &[FAIL]), [PASS]);
-        assert_eq!(state.latest().unwrap().0.verdict, warned, "never shown as a failure");
+        assert_eq!(
+            state.latest().unwrap().0.verdict,
+            warned,
+            "never shown as a failure"
+        );
         assert_eq!(state.streak().unwrap().toward, warned);
     }
 
@@ -349,15 +353,21 @@ mod tests {
         let mut failing = state();
         believed(&mut failing, &[FAIL, FAIL, FAIL]);
         assert_eq!(failing.verdict(at(90)), STALE);
-        let after = |state: &mut CheckState, verdict| [100, 110, 120].map(|seconds| {
-            state.observe(at(seconds), judged(verdict));
-            state.verdict(at(seconds))
-        });
+        let after = |state: &mut CheckState, verdict| {
+            [100, 110, 120].map(|seconds| {
+                state.observe(at(seconds), judged(verdict));
+                state.verdict(at(seconds))
+            })
+        };
         assert_eq!(after(&mut failing, PASS), [STALE, PASS, PASS]);
         let mut woken = state();
         believed(&mut woken, &[PASS]);
         woken.reset();
-        assert_eq!(after(&mut woken, FAIL), [STALE, STALE, FAIL], "an outage after a sleep is seen");
+        assert_eq!(
+            after(&mut woken, FAIL),
+            [STALE, STALE, FAIL],
+            "an outage after a sleep is seen"
+        );
     }
 
     #[test]

@@ -102,6 +102,9 @@ pub enum Command {
     /// What the demo runbook's commands call
     #[command(hide = true)]
     DemoClient(DemoClient),
+    /// What stands between a command and the screen
+    #[command(hide = true)]
+    Supervise(Supervise),
 }
 
 /// `tminus demo`.
@@ -235,10 +238,10 @@ pub struct Check {
     /// Give one of the runbook's variables a value; may be repeated
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair)]
     pub variables: Vec<(String, String)>,
-    /// Files that hold secrets
+    /// Where the values of secrets are read from.
     #[command(flatten)]
     pub secrets: SecretFiles,
-    /// Trust the runbook as it is, without asking
+    /// Trust the runbook as it is now, without being asked
     #[arg(long)]
     pub trust: bool,
     /// As JSON
@@ -315,6 +318,13 @@ pub struct DemoClient {
     /// What to ask of the service.
     #[command(subcommand)]
     pub action: DemoAction,
+}
+
+/// `tminus supervise`.
+#[derive(Debug, Args)]
+pub struct Supervise {
+    /// The attempt's directory
+    pub dir: PathBuf,
 }
 
 /// What to ask of the demo service.

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::arguments::{self, Opening};
+use super::arguments::{self, Opening, SecretFiles};
 use super::context::Context;
 use super::demo::{self, Demonstration};
 use super::failure::{Exit, Failure, Outcome};
@@ -192,7 +192,7 @@ impl Subject {
         let wanted = scope::wanted(&whole, arguments.phase.as_deref())?;
         let needed = scope::with_needed_variables(&whole, &wanted, &opening.variables);
         let values = open::values(context, &needed, &opening)?;
-        let secrets = given_secrets(context, &needed, &wanted, arguments)?;
+        let secrets = gather(&needed, &wanted, &arguments.secrets)?;
         let runbook = resolve(&needed, &values, &secrets).map_err(|errors| {
             Failure::usage(format!("failed to fill in {}:\n{errors}", source.shown))
         })?;
@@ -223,9 +223,9 @@ impl Subject {
         }
         let opened = Opened::of(&reading.entries)?;
         let bytes = reading.runbook().map_err(Failure::from)?;
-        let plain = opened.thaw(&bytes, |_| BTreeMap::new())?;
-        let wanted = scope::wanted(&plain, arguments.phase.as_deref())?;
-        let secrets = given_secrets(context, &plain, &wanted, arguments)?;
+        let shown = opened.thaw(&bytes, |_| BTreeMap::new())?;
+        let wanted = scope::wanted(&shown, arguments.phase.as_deref())?;
+        let secrets = gather(&shown, &wanted, &arguments.secrets)?;
         let runbook = Arc::new(opened.thaw(&bytes, |_| secrets.clone())?);
         let mut environment = opened.variables.clone();
         environment.extend(secrets);
@@ -265,13 +265,12 @@ impl From<Failure> for Absent {
 }
 
 /// The secrets that are set. One that isn't is told and refuses nothing: that it isn't set may be what a check says.
-fn given_secrets(
-    context: &Context,
+fn gather(
     runbook: &Runbook,
     wanted: &[Proof],
-    arguments: &arguments::Check,
+    files: &SecretFiles,
 ) -> Result<BTreeMap<String, String>, Failure> {
-    let secrets = secrets::gather(context, &runbook.variables, &arguments.secrets)?;
+    let secrets = secrets::found(&runbook.variables, files)?;
     let missing: Vec<&str> = open::missing_secrets(&runbook.variables, &secrets)
         .into_iter()
         .filter(|name| scope::is_needed(runbook, wanted, name))

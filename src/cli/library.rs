@@ -20,7 +20,8 @@ macro_rules! bundle {
 }
 
 /// The runbooks that come with tminus, sorted.
-const BUNDLED: &[(&str, &str)] = bundle!["candlefish" "demo" "linkflow" "mind-matrix" "toombos" "twinmind"];
+const BUNDLED: &[(&str, &str)] =
+    bundle!["candlefish" "demo" "linkflow" "mind-matrix" "toombos" "twinmind"];
 
 /// The bundled runbook of `tminus demo`.
 pub const DEMO: &str = "demo";
@@ -258,6 +259,7 @@ mod tests {
         for (name, text) in BUNDLED {
             let loaded = load(name, text.as_bytes());
             assert!(loaded.runbook.is_some(), "{}", loaded.render(false));
+            assert_eq!(loaded.diagnostics, [], "{}", loaded.render(false));
         }
     }
 

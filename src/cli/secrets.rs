@@ -33,12 +33,7 @@ pub fn gather(
     from: &SecretFiles,
 ) -> Result<BTreeMap<String, String>, Failure> {
     let secrets = || variables.iter().filter(|variable| variable.secret);
-    let given: BTreeMap<&str, &str> = from
-        .files
-        .iter()
-        .map(|(name, path)| (name.as_str(), path.as_str()))
-        .collect();
-    refuse_unknown(&given, || secrets().map(|secret| secret.name.as_str()))?;
+    let given = given(variables, from)?;
     let mut values = BTreeMap::new();
     for secret in secrets() {
         let value = match find(&secret.name, &given)? {
@@ -53,6 +48,39 @@ pub fn gather(
         }
     }
     Ok(values)
+}
+
+/// The values that can be found without asking anybody; one that couldn't be masked counts as not set.
+///
+/// # Errors
+/// When a file can't be read.
+pub fn found(
+    variables: &[Variable],
+    from: &SecretFiles,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let given = given(variables, from)?;
+    let mut values = BTreeMap::new();
+    for secret in variables.iter().filter(|variable| variable.secret) {
+        let value = find(&secret.name, &given)?;
+        let fit = value.filter(|value| refuse_unfit(&secret.name, value).is_ok());
+        if let Some(value) = fit {
+            redaction::declare([value.as_str()]);
+            values.insert(secret.name.clone(), value);
+        }
+    }
+    Ok(values)
+}
+
+fn given<'f>(
+    variables: &[Variable],
+    from: &'f SecretFiles,
+) -> Result<BTreeMap<&'f str, &'f str>, Failure> {
+    let files = from.files.iter();
+    let given = files.map(|(name, path)| (name.as_str(), path.as_str()));
+    let given = given.collect();
+    let secrets = || variables.iter().filter(|variable| variable.secret);
+    refuse_unknown(&given, || secrets().map(|secret| secret.name.as_str()))?;
+    Ok(given)
 }
 
 fn refuse_unknown<'v, N: Iterator<Item = &'v str>>(

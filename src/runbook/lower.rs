@@ -4,6 +4,7 @@
 //! After a mistake something plausible is put in its place and the work goes on; since a runbook with an error
 //! is never handed out, a stand-in can't reach a run.
 
+mod advice;
 mod drills;
 mod lists;
 mod names;
@@ -20,7 +21,7 @@ use jiff::SignedDuration;
 
 use self::names::{Kind, Names, Siblings};
 use self::texts::Use;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Level};
 use super::document::{
     Document, DurationText, Located, OffsetText, Text, VariableTable, WindowTable,
 };
@@ -42,6 +43,7 @@ pub(super) fn lower(document: Document, source: &str, gaps: &Gaps) -> (Runbook, 
         source,
         gaps,
         problems: Vec::new(),
+        advice: Vec::new(),
         names: Names::default(),
         variables: HashMap::new(),
         steps: Vec::new(),
@@ -55,13 +57,24 @@ pub(super) fn lower(document: Document, source: &str, gaps: &Gaps) -> (Runbook, 
         automatic_rollbacks: Vec::new(),
     };
     let runbook = lowering.runbook(document);
-    (runbook, lowering.problems)
+    let mut problems = lowering.problems;
+    if gaps.is_empty()
+        && problems
+            .iter()
+            .all(|problem| problem.level == Level::Warning)
+    {
+        problems.extend(lowering.advice);
+        problems.extend(advice::on_the_whole(&runbook, source));
+    }
+    (runbook, problems)
 }
 
 struct Lowering<'a> {
     source: &'a str,
     gaps: &'a Gaps,
     problems: Vec<Diagnostic>,
+    /// What is said when there is nothing worse to say.
+    advice: Vec<Diagnostic>,
     names: Names,
     /// Each variable's name, with its place and whether it is secret.
     variables: HashMap<String, (Range<usize>, bool)>,

@@ -50,8 +50,8 @@ impl Sight {
         Self {
             readers: readers.collect(),
             prober: Prober::new(folder, environment),
-            redactor: redaction::declared(),
             runbook: Arc::clone(runbook),
+            redactor: redaction::declared(),
         }
     }
 
@@ -78,8 +78,8 @@ impl Sight {
     pub async fn sample(&self, metric: usize, now: Now) -> Result<f64, Blind> {
         let definition = &self.runbook.metrics[metric];
         let fetched = self.prober.fetch(&definition.source, definition.timeout);
-        let number = fetched.await.and_then(|fetched| self.readers[metric].number(now, &fetched));
-        number.map_err(|blind| Blind {
+        let read = |fetched| self.readers[metric].number(now, &fetched);
+        fetched.await.and_then(read).map_err(|blind| Blind {
             detail: self.redactor.redact(&blind.detail),
             ..blind
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::texts::Use;
 use super::{Entry, Lowering};
 use crate::check::{
-    Check, Expectation, Formula, HttpProbe, Limit, Metric, MetricSource, Probe, Scrape,
+    Check, Expectation, Formula, HttpProbe, Limit, Metric, MetricSource, Probe, Scrape, defaults,
 };
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::document::{
@@ -180,6 +180,10 @@ impl Lowering<'_> {
                 message,
                 "add `expect = [\"…\"]`, for example `status == 200` for `http`",
             );
+        }
+        if texts.is_empty() {
+            // Nothing expected would pass whatever is seen.
+            return defaults(kind);
         }
         texts
             .into_iter()
@@ -425,6 +429,9 @@ impl Lowering<'_> {
         let limits =
             [&table.warn, &table.fail, &table.clear].map(|limit| self.limit(limit.as_ref()));
         self.check_baseline(&table, &limits, &span);
+        self.advise_on_floor(&table, &limits);
+        let sustained = self.duration(table.sustained.as_ref()).unwrap_or_default();
+        self.advise_on_time(table.sustained.as_ref(), sustained, every);
         let [warn, fail, clear] = limits;
         let can = |limit: Option<Limit>, key: &str| limit.is_some() || self.gaps.has(&span, key);
         self.limits.push((
@@ -443,13 +450,13 @@ impl Lowering<'_> {
             fail,
             clear,
             floor: self.limit(table.floor.as_ref()),
-            sustained: self.duration(table.sustained.as_ref()).unwrap_or_default(),
+            sustained,
             min_events: self.finite(table.min_events.as_ref()),
             no_data: self.finite(table.no_data.as_ref()),
             baseline: self.some_duration(table.baseline.as_ref()),
             // After a mistake a stand-in that asks nothing takes the source's place.
             source: self
-                .source(table, &span)
+                .source(table, &span, every)
                 .unwrap_or(MetricSource::Command { run: String::new() }),
             span,
         }
@@ -492,7 +499,12 @@ impl Lowering<'_> {
         Some(number.value)
     }
 
-    fn source(&mut self, table: MetricTable, span: &Range<usize>) -> Option<MetricSource> {
+    fn source(
+        &mut self,
+        table: MetricTable,
+        span: &Range<usize>,
+        every: Duration,
+    ) -> Option<MetricSource> {
         let places = [
             place(&table.prometheus),
             place(&table.scrape),
@@ -517,7 +529,7 @@ impl Lowering<'_> {
                     Use::Sent,
                 ),
             });
-        let scrape = table.scrape.and_then(|scrape| self.scrape(scrape));
+        let scrape = table.scrape.and_then(|scrape| self.scrape(scrape, every));
         let json = table
             .json
             .map(|Located { value, span }| MetricSource::Json {
@@ -532,7 +544,7 @@ impl Lowering<'_> {
         prometheus.or(scrape).or(json).or(command)
     }
 
-    fn scrape(&mut self, scrape: Located<ScrapeTable>) -> Option<MetricSource> {
+    fn scrape(&mut self, scrape: Located<ScrapeTable>, every: Duration) -> Option<MetricSource> {
         let Located {
             value: mut table,
             span,
@@ -542,6 +554,7 @@ impl Lowering<'_> {
         let window = self
             .some_duration(table.window.as_ref())
             .unwrap_or(Duration::from_mins(1));
+        self.advise_on_window(&table, &span, window, every);
         let formula = self.formula(table, &span)?;
         Some(MetricSource::Scrape(Scrape {
             url,
