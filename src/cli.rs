@@ -8,8 +8,11 @@ mod care;
 mod check;
 pub mod context;
 mod demo;
+mod export;
 pub mod failure;
 mod generated;
+mod import;
+mod init;
 mod library;
 mod lint;
 mod list;
@@ -23,16 +26,17 @@ mod show;
 mod status;
 mod trust;
 mod when;
+mod writing;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{Arguments, Command};
-use context::Context;
 use crate::runtime::supervisor;
 use crate::runtime::term::install_panic_hook;
+use arguments::{Arguments, Command};
+use context::Context;
 pub use failure::{Exit, Failure, Outcome};
 
 /// Does what these arguments ask for. Everything that has to be said has been said when it returns.
@@ -83,6 +87,9 @@ fn perform(arguments: Arguments) -> Outcome {
         Command::Trust(arguments) => trust::trust(&context()?, &arguments),
         Command::Lint(arguments) => lint::lint(&context()?, &arguments),
         Command::Check(arguments) => check::check(&context()?, &arguments),
+        Command::Init(arguments) => init::init(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
+        Command::Export(arguments) => export::export(&context()?, &arguments),
         Command::Schema => generated::schema(),
         Command::Status(arguments) => status::status(&context()?, &arguments),
         Command::Log(arguments) => log::log(&context()?, &arguments),

@@ -99,7 +99,7 @@ pub fn begin(
         folder: source.folder.clone(),
         variables,
         environment,
-        notices: Vec::new(),
+        notices: source.notice.iter().cloned().collect(),
         demonstration,
     }
     .drive(context)
