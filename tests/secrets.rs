@@ -354,3 +354,65 @@ fn what_would_give_a_secret_away_is_refused() {
     assert!(no_name.contains("--secret-file TOKEN="), "{no_name}");
     assert!(!secretive.state().join("runs").exists());
 }
+
+const SURROUNDED: &str = r#"
+format = 1
+title = "Surrounded launch"
+target = "prod"
+[vars]
+VERSION = { label = "Version" }
+[roles]
+ops = "Operations"
+[[phase]]
+title = "Before"
+stage = "pre-launch"
+[[phase.section]]
+title = "Ready"
+order = "do-confirm"
+steps = [{ title = "Looks around", run = """
+echo "version=$VERSION"
+echo "kind=$(type -t ls)"
+printf 'ifs=%q\\n' "$IFS"
+echo "strange=$(env | grep -cE '^(BASH_ENV|ENV|BASH_FUNC|LD_|SHELLOPTS|PROMPT_COMMAND|PERL5OPT|PYTHONSTARTUP|AWS_SECRET|TMINUS_)')"
+""", level = "safe" }]
+"#;
+
+/// What an operator's shell has collected has no say in what a command does.
+#[tokio::test]
+async fn commands_see_the_listed_variables_and_the_run_s_own() {
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    let file = dir.path().join("surrounded.toml");
+    std::fs::write(&file, SURROUNDED).expect("the runbook is written");
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    let startup = path("startup.sh");
+    std::fs::write(&startup, format!("touch {}", path("started"))).expect("a file");
+    let value = format!("VERSION=$(touch {}) `touch x`; 'v1'", path("injected"));
+    let arguments = ["run", &path("surrounded.toml"), "--trust", "--var", &value];
+    let environment = [
+        ("BASH_ENV", startup.as_str()),
+        ("ENV", startup.as_str()),
+        ("BASH_FUNC_ls%%", "() { echo hijacked; }"),
+        ("LD_LIBRARY_PATH", "/nowhere"),
+        ("LD_PRELOAD", ""),
+        ("IFS", "x"),
+        ("SHELLOPTS", "noexec"),
+        ("PROMPT_COMMAND", "touch prompted"),
+        ("PERL5OPT", "-Mevil"),
+        ("PYTHONSTARTUP", startup.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", "never-inherited"),
+    ];
+    let state = dir.path().join("state");
+    let mut screen = Terminal::start_with(&arguments, WIDE, &state, &environment);
+    screen.wait_for("Looks around").await;
+    screen.send("x").await;
+    screen.wait_for("exit 0 after").await;
+    let shown = screen.screen();
+    assert!(shown.contains("version=$(touch "), "{shown}");
+    assert!(shown.contains("kind=file"), "{shown}");
+    assert!(shown.contains(r"ifs=$' \t\n'"), "{shown}");
+    assert!(shown.contains("strange=0"), "{shown}");
+    for name in ["started", "injected", "x", "prompted"] {
+        assert!(!dir.path().join(name).exists(), "{name}");
+    }
+    leave(&mut screen).await;
+}
