@@ -33,7 +33,6 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::runtime::term::install_panic_hook;
 use arguments::{Arguments, Command};
 use context::Context;
 use crate::runtime::supervisor;
