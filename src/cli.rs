@@ -33,10 +33,10 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{Arguments, Command};
-use context::Context;
 use crate::runtime::supervisor;
 use crate::runtime::term::install_panic_hook;
+use arguments::{Arguments, Command};
+use context::Context;
 pub use failure::{Exit, Failure, Outcome};
 
 /// Does what these arguments ask for. Everything that has to be said has been said when it returns.

@@ -731,7 +731,7 @@ fn ten_mistakes_are_all_found_at_once() {
         );
         assert!(called.out.contains(told), "{wrong}: {}", called.out);
         assert!(
-            called.err.starts_with("mistakes in 1 file"),
+            called.err.starts_with("1 error "),
             "{}",
             called.err
         );

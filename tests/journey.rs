@@ -105,6 +105,7 @@ async fn the_demo_goes_from_start_to_a_verified_rollback() {
         screen.wait_for(&format!(">[ ] R1.{step}")).await;
         screen.send("x").await;
         if step < 3 {
+            screen.wait_for("any other key nothing runs").await;
             press_when_awake(&mut screen, "y", &format!("R1.{step}")).await;
         }
         screen.wait_for(&format!("[x] R1.{step}")).await;
