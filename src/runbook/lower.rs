@@ -12,6 +12,7 @@ mod probes;
 mod steps;
 mod texts;
 mod triggers;
+mod unwatched;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -65,6 +66,7 @@ pub(super) fn lower(document: Document, source: &str, gaps: &Gaps) -> (Runbook, 
     {
         problems.extend(lowering.advice);
         problems.extend(advice::on_the_whole(&runbook, source));
+        problems.extend(unwatched::thresholds(&runbook, source));
     }
     (runbook, problems)
 }

@@ -22,7 +22,7 @@ const FEWEST_LOOKS: u32 = 4;
 /// What a template asks to be replaced, anywhere.
 static UNWRITTEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"\[(?:Define|Insert|Fill in|Your|Specify|Replace)\b[^\]\n]*\]|\b(?:TODO|FIXME|TBD):|^(?:TODO|FIXME|TBD)\b",
+        r"\[(?:Define|Insert|Fill in|Your|Specify|Replace)\b[^\]\n]*\]|\b(?:TODO|FIXME|TBD):|\bCHANGE_?ME\b|^(?:TODO|FIXME|TBD)\b",
     )
     .ok()
 });
