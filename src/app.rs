@@ -140,6 +140,9 @@ pub enum Effect {
     },
     /// Start a command whose intent is recorded.
     Spawn(Spawn),
+    /// Find out what became of an attempt whose end isn't recorded, and go on watching it; answers as for a command
+    /// that was started, with its end if it has one.
+    Attend(u64),
     /// Stop a command; recorded before.
     Signal {
         /// The attempt.
@@ -274,9 +277,12 @@ impl App {
         app
     }
 
-    /// What to do first: look at everything, and settle attempts whose end nobody saw.
+    /// What to do first: look at everything, and find out what became of attempts whose end nobody recorded.
     pub fn start(&mut self) -> Vec<Effect> {
-        let mut effects = self.settle_lost_attempts();
+        let unended = self.run.running_attempts();
+        let mut effects: Vec<Effect> = unended
+            .map(|attempt| Effect::Attend(attempt.number))
+            .collect();
         effects.extend(self.live.due(self.now));
         effects
     }
@@ -419,7 +425,7 @@ impl App {
                 self.say(Tone::Calm, "looking again");
                 effects
             }
-            Action::Leave => self.leave(),
+            Action::Leave => vec![Effect::Leave],
             _ => self.act_looking(action),
         }
     }
@@ -434,13 +440,6 @@ impl App {
         } else {
             None
         }
-    }
-
-    fn leave(&mut self) -> Vec<Effect> {
-        if self.run.running_attempts().next().is_some() && !self.options.read_only {
-            return self.ask_before_leaving();
-        }
-        vec![Effect::Leave]
     }
 
     /// Asks for an operator's act to be recorded. Keys wait until it is.

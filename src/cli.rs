@@ -8,8 +8,11 @@ mod care;
 mod check;
 pub mod context;
 mod demo;
+mod export;
 pub mod failure;
 mod generated;
+mod import;
+mod init;
 mod library;
 mod lint;
 mod list;
@@ -23,12 +26,14 @@ mod show;
 mod status;
 mod trust;
 mod when;
+mod writing;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::runtime::supervisor;
 use crate::runtime::term::install_panic_hook;
 use arguments::{Arguments, Command};
 use context::Context;
@@ -82,6 +87,9 @@ fn perform(arguments: Arguments) -> Outcome {
         Command::Trust(arguments) => trust::trust(&context()?, &arguments),
         Command::Lint(arguments) => lint::lint(&context()?, &arguments),
         Command::Check(arguments) => check::check(&context()?, &arguments),
+        Command::Init(arguments) => init::init(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
+        Command::Export(arguments) => export::export(&context()?, &arguments),
         Command::Schema => generated::schema(),
         Command::Status(arguments) => status::status(&context()?, &arguments),
         Command::Log(arguments) => log::log(&context()?, &arguments),
@@ -90,7 +98,16 @@ fn perform(arguments: Arguments) -> Outcome {
         Command::Completions(arguments) => generated::completions(&arguments),
         Command::Man(arguments) => generated::man(&arguments),
         Command::DemoClient(arguments) => demo::demo_client(&arguments),
+        Command::Supervise(arguments) => supervise(&arguments),
     }
+}
+
+/// Called by a session for each command it starts; whoever started it looks at the files, not at the exit code.
+fn supervise(arguments: &arguments::Supervise) -> Outcome {
+    supervisor::supervise(&arguments.dir).map_err(|error| {
+        Failure::new(Exit::Failure, "failed to supervise the command").because(error)
+    })?;
+    Ok(Exit::Ok)
 }
 
 fn run(context: &Context, arguments: arguments::Run) -> Outcome {

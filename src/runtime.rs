@@ -12,6 +12,7 @@ pub mod recorder;
 pub mod redaction;
 pub mod session;
 pub mod store;
+pub mod supervisor;
 pub mod term;
 pub mod trust;
 pub mod watching;

@@ -33,7 +33,6 @@ title = "Deploy"
 order = "do-confirm"
 steps = [
   { title = "Count to fifty thousand", run = "seq 50000", level = "safe" },
-  { title = "Takes its time", run = "sleep 1000 & echo $! > child.pid; echo started; wait", level = "changes" },
 ]
 "#;
 
@@ -187,31 +186,6 @@ async fn every_way_out_gives_the_terminal_back() {
             );
         }
     }
-}
-
-#[tokio::test]
-async fn a_closed_terminal_ends_the_program_and_what_it_runs() {
-    let dir = tempfile::tempdir().expect("a scratch directory");
-    let file = runbook(dir.path());
-    let mut screen = Terminal::start(&["run", &file, "--trust"], WIDE, dir.path());
-    screen.wait_for("First thing").await;
-    screen.send("Gx").await;
-    screen.wait_for("any other key nothing runs").await;
-    press_when_awake(&mut screen, "y", "│ started").await;
-    let child = std::fs::read_to_string(dir.path().join("child.pid"))
-        .expect("the command wrote its child's id");
-    let mut program = screen.hang_up();
-    let ended = tokio::time::timeout(terminal::PATIENCE, program.wait()).await;
-    ended
-        .expect("the program ends")
-        .expect("its end can be awaited");
-    let left = Path::new("/proc").join(child.trim());
-    assert!(!left.exists(), "the command's own child is gone too");
-    let status = status(dir.path());
-    assert_eq!(
-        status["steps"]["t-0/deploy/takes-its-time"]["status"],
-        text("unknown")
-    );
 }
 
 #[tokio::test]

@@ -334,31 +334,6 @@ impl App {
         Vec::new()
     }
 
-    pub(super) fn ask_before_leaving(&mut self) -> Vec<Effect> {
-        let count = self.run.running_attempts().count();
-        let items = vec![
-            MenuItem::keyed(
-                'y',
-                "stop and leave",
-                "running commands get TERM, then KILL; their effects are recorded as unknown",
-                MenuChoice::Leave,
-            ),
-            nothing("stay"),
-        ];
-        let title = format!(
-            "{count} command{} still running. Leave?",
-            if count == 1 { " is" } else { "s are" }
-        );
-        let text = "in this version a command ends with the screen that started it".to_owned();
-        self.open_overlay(OverlayKind::Menu(Menu {
-            title,
-            text,
-            items,
-            cursor: 1,
-        }));
-        Vec::new()
-    }
-
     pub(super) fn stop_attempt(&mut self, attempt: u64) -> Vec<Effect> {
         if self
             .run
@@ -419,7 +394,7 @@ impl App {
     }
 
     pub(super) fn on_ended(&mut self, attempt: u64, outcome: Outcome, took: Duration) {
-        // The first end counts: leaving tells every running attempt's end once more.
+        // The first end counts.
         let Some(running) = self
             .run
             .attempt(attempt)
@@ -462,29 +437,6 @@ impl App {
         ends.into_iter()
             .filter_map(|(attempt, end)| self.record_auto(format!("end {attempt}"), end))
             .collect()
-    }
-
-    /// Attempts whose end nobody saw, because the program that watched them is gone.
-    pub(super) fn settle_lost_attempts(&mut self) -> Vec<Effect> {
-        let lost: Vec<u64> = self
-            .run
-            .running_attempts()
-            .map(|attempt| attempt.number)
-            .collect();
-        let why = "the program that watched it ended first";
-        for attempt in lost {
-            let outcome = Outcome::Unknown {
-                why: why.to_owned(),
-            };
-            let end = Event::AttemptEnded {
-                attempt,
-                outcome,
-                took_ms: 0,
-                last_line: None,
-            };
-            self.ends.insert(attempt, end);
-        }
-        self.tend_ends()
     }
 
     /// Starts the `safe` command of a step marked `auto` when its turn comes; never once the way leads back.

@@ -24,7 +24,7 @@ impl App {
         self.run.apply(std::sync::Arc::clone(&entry));
         // Somebody else's run is only shown: what follows from its entries is for the one who drives it.
         let effects = if self.options.read_only {
-            Vec::new()
+            look_on(&entry)
         } else {
             self.follow_up(&entry)
         };
@@ -413,6 +413,10 @@ impl App {
     /// Whether a step's turn has come, so that a passing check may tick it: never ahead of its stage, its gate or, where
     /// order matters, the steps before it.
     fn is_open_for_proof(&self, step: StepIndex, stage: Stage) -> bool {
+        // After a decided rollback nothing of the way forward ticks by itself: what soaks now isn't what was launched.
+        if self.run.rollback.is_some() && !self.is_rollback_step(step) {
+            return false;
+        }
         let definition = self.run.runbook().step(step);
         let applies = definition.condition.is_none() || self.run.state(step).applies == Some(true);
         let begun = self
@@ -683,6 +687,14 @@ impl App {
         self.run
             .gate_sections()
             .any(|(gate, _)| gate < at && !self.run.is_passed(gate))
+    }
+}
+
+/// What somebody else's command prints is shown as well.
+fn look_on(entry: &Entry) -> Vec<Effect> {
+    match entry.event {
+        Event::AttemptStarted { attempt, .. } => vec![Effect::Attend(attempt)],
+        _ => Vec::new(),
     }
 }
 

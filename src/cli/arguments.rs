@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::ColorWhen;
 use crate::runbook::text::parse_duration;
 
 /// Shown below the help, because scripts are written from it.
 const EXIT_CODES: &str = "\
-RUNBOOK is a path to a .toml file, or the name of a bundled runbook or of one in
-$XDG_DATA_HOME/tminus/runbooks. RUN is a run's name; `tminus ls` lists them.
+RUNBOOK is a path to a .toml file or to a checklist (.md, .markdown, .txt), or the name of
+a bundled runbook or of one in $XDG_DATA_HOME/tminus/runbooks. RUN is a run's name;
+`tminus ls` lists them.
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 findings, 4 holding or NO-GO, 5 a trigger
 fired, 6 held by another process, 7 confirmation needed, 8 journal damaged,
@@ -85,6 +86,12 @@ pub enum Command {
     Lint(Lint),
     /// Look once at every automatic check and metric; the exit code says whether all is well
     Check(Check),
+    /// Write a starter runbook to begin from
+    Init(Init),
+    /// Turn a Markdown checklist into a runbook; executes and contacts nothing
+    Import(Import),
+    /// Write a runbook or a run as a Markdown checklist, with ticks, values, names and notes
+    Export(Export),
     /// Print the JSON Schema of runbooks, for editors
     Schema,
     /// Say where a run stands
@@ -102,6 +109,9 @@ pub enum Command {
     /// What the demo runbook's commands call
     #[command(hide = true)]
     DemoClient(DemoClient),
+    /// What stands between a command and the screen
+    #[command(hide = true)]
+    Supervise(Supervise),
 }
 
 /// `tminus demo`.
@@ -255,6 +265,55 @@ pub struct Check {
     pub limit: Option<Duration>,
 }
 
+/// `tminus init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where to write it
+    #[arg(default_value = "runbook.toml")]
+    pub file: PathBuf,
+}
+
+/// `tminus import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// A checklist; `-` is standard input
+    pub file: String,
+    /// Write the runbook there, not to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace the file if there is one
+    #[arg(long, requires = "output")]
+    pub force: bool,
+    /// Print what was counted, guessed and kept as JSON; the runbook is only written with --output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tminus export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// A run, or a runbook
+    #[arg(value_name = "RUN|FILE")]
+    pub what: String,
+    /// The format
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ExportFormat,
+    /// Write it there, not to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace the file if there is one
+    #[arg(long, requires = "output")]
+    pub force: bool,
+}
+
+/// What `tminus export` can write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A Markdown checklist
+    #[default]
+    Md,
+}
+
 /// `tminus status`.
 #[derive(Debug, Args)]
 pub struct Status {
@@ -315,6 +374,13 @@ pub struct DemoClient {
     /// What to ask of the service.
     #[command(subcommand)]
     pub action: DemoAction,
+}
+
+/// `tminus supervise`.
+#[derive(Debug, Args)]
+pub struct Supervise {
+    /// The attempt's directory
+    pub dir: PathBuf,
 }
 
 /// What to ask of the demo service.

@@ -1,4 +1,6 @@
 //! The runbooks there are: those that come with tminus, the operator's own, and any file by its path.
+//!
+//! A Markdown checklist is turned into TOML as it is read, so that nothing behind here knows of a second format.
 
 use std::borrow::Cow;
 use std::env;
@@ -8,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::output;
+use super::{import, output};
 use crate::runbook::text::nearest;
 use crate::runbook::{Loaded, Runbook, load};
 
@@ -37,10 +39,12 @@ pub struct Source {
     pub name: String,
     /// What people are shown.
     pub shown: String,
-    /// The bytes.
+    /// The runbook as TOML: the bytes that were read, or what was made of a checklist.
     pub bytes: Cow<'static, [u8]>,
     /// Where relative paths in it start.
     pub folder: PathBuf,
+    /// What was guessed when a checklist was turned into this, in a sentence.
+    pub notice: Option<String>,
 }
 
 impl Source {
@@ -51,6 +55,10 @@ impl Source {
 
     /// Loads it, with all that is wrong with it.
     pub fn load(&self) -> Loaded {
+        if self.notice.is_some() {
+            // Places are those of the TOML, and nobody should look for them in the checklist.
+            return load(&format!("{} (imported)", self.shown), &self.bytes);
+        }
         load(&self.shown, &self.bytes)
     }
 
@@ -108,9 +116,15 @@ pub fn own_paths(context: &Context) -> Vec<PathBuf> {
 pub fn is_path(argument: &str) -> bool {
     argument == "-"
         || argument.contains('/')
-        || [".toml", ".md"]
-            .iter()
-            .any(|ending| argument.ends_with(ending))
+        || argument.ends_with(".toml")
+        || is_checklist(argument)
+}
+
+/// Whether a file of this name is a checklist for people, and not TOML.
+fn is_checklist(path: &str) -> bool {
+    [".md", ".markdown", ".txt"]
+        .iter()
+        .any(|ending| path.ends_with(ending))
 }
 
 /// Finds a runbook by path or name. A name means the same on every machine, so a bundled one comes first.
@@ -132,6 +146,7 @@ pub fn find_named(context: &Context, name: &str) -> Option<Result<Source, Failur
             shown: name.to_owned(),
             bytes: Cow::Borrowed(text.as_bytes()),
             folder: env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            notice: None,
         }));
     }
     let own = own_paths(context)
@@ -173,11 +188,23 @@ fn not_text(path: &Path) -> Failure {
     .hint("rename the file")
 }
 
-/// Reads a runbook from a path; `-` is standard input.
+/// Reads a runbook from a path; `-` is standard input, which is TOML.
+///
+/// # Errors
+/// When it can't be read, or is a checklist of which no runbook can be made.
+pub fn read(path: &str) -> Result<Source, Failure> {
+    let raw = read_raw(path)?;
+    if is_checklist(path) {
+        return import::source(raw);
+    }
+    Ok(raw)
+}
+
+/// Reads a file as it is, whatever it holds; `-` is standard input.
 ///
 /// # Errors
 /// When it can't be read.
-pub fn read(path: &str) -> Result<Source, Failure> {
+pub fn read_raw(path: &str) -> Result<Source, Failure> {
     if path == "-" {
         return read_standard_input();
     }
@@ -192,10 +219,6 @@ pub fn read(path: &str) -> Result<Source, Failure> {
             .because(error)
             .hint(hint)
     };
-    if path.ends_with(".md") {
-        let what = format!("failed to read {path}: Markdown checklists can't be run yet");
-        return Err(Failure::usage(what).hint("write it as TOML; `tminus show demo` is an example"));
-    }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(MOST_READ)
@@ -211,6 +234,7 @@ pub fn read(path: &str) -> Result<Source, Failure> {
         shown: path.to_owned(),
         bytes: Cow::Owned(bytes),
         folder: absolute.parent().map_or_else(PathBuf::new, Path::to_owned),
+        notice: None,
     })
 }
 
@@ -218,7 +242,7 @@ fn read_standard_input() -> Result<Source, Failure> {
     let mut bytes = Vec::new();
     let input = io::stdin();
     if input.is_terminal() {
-        output::say("reading a runbook from the terminal; ctrl-d ends it");
+        output::say("reading from the terminal; ctrl-d ends it");
     }
     let read = input.lock().take(MOST_READ).read_to_end(&mut bytes);
     read.map_err(|error| {
@@ -231,6 +255,7 @@ fn read_standard_input() -> Result<Source, Failure> {
         shown: "<stdin>".to_owned(),
         bytes: Cow::Owned(bytes),
         folder: env::current_dir().unwrap_or_default(),
+        notice: None,
     })
 }
 
@@ -265,7 +290,7 @@ mod tests {
 
     #[test]
     fn only_what_looks_like_a_path_is_one() {
-        for path in ["./x", "x.toml", "a/b", "notes.md", "-"] {
+        for path in ["./x", "x.toml", "a/b", "notes.md", "x.markdown", "x.txt", "-"] {
             assert!(is_path(path), "{path}");
         }
         for name in ["demo", "kestrel-0605-1520", "x.toml.bak"] {

@@ -81,16 +81,14 @@ fn exit(findings: &[Finding], unreadable: usize, strict: bool) -> Exit {
 fn summary(findings: &[Finding], files: usize) -> String {
     let errors = count(findings, DiagnosticLevel::Error);
     let warnings = count(findings, DiagnosticLevel::Warning);
+    if errors + warnings == 0 {
+        return format!("nothing to say about {}", plural(files, "file"));
+    }
     format!(
-        "{} in {}: {}, {}",
-        if errors > 0 {
-            "mistakes"
-        } else {
-            "nothing wrong"
-        },
-        plural(files, "file"),
+        "{} and {} in {}",
         plural(errors, "error"),
-        plural(warnings, "warning")
+        plural(warnings, "warning"),
+        plural(files, "file")
     )
 }
 
@@ -131,14 +129,11 @@ mod tests {
 
     #[test]
     fn the_summary_counts() {
-        assert_eq!(
-            summary(&[], 1),
-            "nothing wrong in 1 file: 0 errors, 0 warnings"
-        );
+        assert_eq!(summary(&[], 1), "nothing to say about 1 file");
         let both = [
             finding(DiagnosticLevel::Error),
             finding(DiagnosticLevel::Warning),
         ];
-        assert_eq!(summary(&both, 2), "mistakes in 2 files: 1 error, 1 warning");
+        assert_eq!(summary(&both, 2), "1 error and 1 warning in 2 files");
     }
 }

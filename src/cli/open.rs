@@ -99,7 +99,7 @@ pub fn begin(
         folder: source.folder.clone(),
         variables,
         environment,
-        notices: Vec::new(),
+        notices: source.notice.iter().cloned().collect(),
         demonstration,
     }
     .drive(context)
@@ -448,6 +448,7 @@ impl Prepared {
         let left = drive(Session {
             runbook: Arc::new(self.runbook),
             probed: self.probed.map(Arc::new),
+            run_dir: context.store.run_dir(&self.run).ok(),
             journal: self.journal,
             follower: self.follower,
             entries: self.entries,

@@ -165,8 +165,7 @@ fn ask(secret: &Variable) -> Result<Option<String>, Failure> {
         visible(&secret.label),
         visible(&secret.name)
     );
-    let _ = io::stderr().write_all(prompt.as_bytes());
-    let typed = typed_unseen();
+    let typed = typed_unseen(&prompt);
     let _ = io::stderr().write_all(b"\n");
     let typed = typed.map_err(|error| {
         Failure::new(
@@ -192,10 +191,12 @@ impl Drop for Unseen {
     }
 }
 
-/// A line typed without echo. Raw mode also keeps ctrl-c from ending the program with the echo still off.
-fn typed_unseen() -> io::Result<String> {
+/// A line typed without echo, which is off before the prompt invites anyone to type. Raw mode also keeps ctrl-c from
+/// ending the program with the echo still off.
+fn typed_unseen(prompt: &str) -> io::Result<String> {
     terminal::enable_raw_mode()?;
     let _unseen = Unseen;
+    io::stderr().write_all(prompt.as_bytes())?;
     line_of(io::stdin().lock().bytes())
 }
 

@@ -1,41 +1,30 @@
-//! The commands of steps: started, listened to, stopped.
+//! The commands of steps, as the session sees them: started, looked at, stopped.
 //!
-//! A command must not notice that anyone watches it. So its output is read as fast as it comes, whatever the screen
-//! or the disk do; what the screen can't keep up with is dropped from the screen, never held back. Three tasks see
-//! to an attempt: the pump reads and keeps its output (`pump`), the attendant stops it in time and sees its end
-//! (`attendant`), and the loop takes over what is new when it has time ([`Processes::drain`]).
+//! A command must not notice that anyone watches it, nor that nobody does. So what runs it is a process of its own
+//! (`runtime::supervisor`), and all that is done here could as well not be done: one task per attempt reads what it
+//! left in the attempt's directory, as a person with `tail -f` would, and hands it on. What the screen can't keep up
+//! with is dropped from the screen, never held back.
 //!
-//! Commands end with the program that started them: what outlives it can't be watched, and a command nobody watches
-//! is worse than one that was stopped.
+//! When the session ends, its commands go on; the next one finds them by [`Processes::attend`].
 
-mod attendant;
+mod attendance;
 mod feed;
-mod log;
-mod pump;
-mod shell;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
+use super::supervisor::place::{Brief, Place, Spec};
 use crate::app::command::GRACE;
 use crate::app::{Msg, Spawn, Stop};
 use crate::journal::Outcome;
-use attendant::{Attendant, Stopping};
+use attendance::{Attendance, Supervisor};
 use feed::Feed;
-use log::Log;
-use shell::{Shell, Started};
-
-/// How long the kernel may take to end what was killed. Longer is only taken by a process stuck in a device, and
-/// nobody can end that one.
-const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// What became of a command, for the loop to hand on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,49 +52,72 @@ pub enum Happening {
     },
 }
 
-/// The commands of a session. Dropping it kills what still runs.
+/// What all commands of a session have in common.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The program that supervises them when it is called with `supervise DIR`; see [`this_program`].
+    pub program: PathBuf,
+    /// Where they run.
+    pub folder: PathBuf,
+    /// Where each attempt has its directory.
+    pub attempts: PathBuf,
+    /// The runbook's variables, secrets included; on top of the few that are inherited.
+    pub variables: BTreeMap<String, String>,
+    /// Values that must not be seen in the output.
+    pub secrets: Vec<String>,
+    /// What lies between asking a command to terminate and killing it.
+    pub grace: Duration,
+    /// Only looks on: nothing is settled that somebody else drives.
+    pub looks_on: bool,
+}
+
+impl Surroundings {
+    /// Commands that run in `folder` and are kept in `attempts`, with nothing else to know.
+    pub fn new(folder: PathBuf, attempts: PathBuf) -> Self {
+        Self {
+            program: this_program(),
+            folder,
+            attempts,
+            variables: BTreeMap::new(),
+            secrets: Vec::new(),
+            grace: GRACE,
+            looks_on: false,
+        }
+    }
+}
+
+/// This program, as something that can be started: where the system allows, by what runs and not by its name, which
+/// may be another version's by now.
+pub fn this_program() -> PathBuf {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() {
+        running
+    } else {
+        std::env::current_exe().unwrap_or_else(|_| PathBuf::from("tminus"))
+    }
+}
+
+/// The commands of a session. They go on when it is dropped.
 #[derive(Debug)]
 pub struct Processes {
-    shell: Shell,
-    out_dir: PathBuf,
+    surroundings: Arc<Surroundings>,
     events: UnboundedSender<Happening>,
-    /// What lies between asking a command to terminate and killing it.
-    grace: Duration,
     attempts: BTreeMap<u64, Attempt>,
 }
 
 #[derive(Debug)]
 struct Attempt {
     feed: Arc<Feed>,
-    /// `None` when it never started.
-    attended: Option<Attended>,
-}
-
-/// The loop's side of an [`Attendant`].
-#[derive(Debug)]
-struct Attended {
-    group: Group,
     orders: UnboundedSender<Stop>,
     task: JoinHandle<()>,
 }
 
 impl Processes {
-    /// No commands yet. They will run in `folder` with these variables on top of the few that are inherited; their
-    /// output is kept in `out_dir`, one `ATTEMPT.log` each. What happens to them is told to `events`.
-    pub fn new(
-        folder: PathBuf,
-        out_dir: PathBuf,
-        environment: BTreeMap<String, String>,
-        events: UnboundedSender<Happening>,
-    ) -> Self {
+    /// No commands yet. What happens to them is told to `events`.
+    pub fn new(surroundings: Surroundings, events: UnboundedSender<Happening>) -> Self {
         Self {
-            shell: Shell {
-                folder,
-                environment,
-            },
-            out_dir,
+            surroundings: Arc::new(surroundings),
             events,
-            grace: GRACE,
             attempts: BTreeMap::new(),
         }
     }
@@ -113,62 +125,45 @@ impl Processes {
     /// Starts a command. Answers with [`Happening::Spawned`] and later [`Happening::Ended`], or only the latter
     /// when it can't be started. Has to be called inside of a tokio runtime.
     pub fn spawn(&mut self, spawn: Spawn) {
-        self.attempts.retain(|_, attempt| !attempt.is_over());
-        let number = spawn.attempt;
-        let feed = Arc::new(Feed::new(number, self.events.clone()));
-        if spawn.tty {
-            feed.note("it asks for a terminal (`tty = true`), which this version can't give it");
-        }
-        let attended = match self.shell.start(&spawn) {
-            Ok(started) => Some(self.attend(&spawn, started, &feed)),
-            Err(why) => {
-                self.tell(Happening::Ended {
-                    attempt: number,
-                    outcome: Outcome::NotStarted { why },
-                    took: Duration::ZERO,
-                });
-                None
+        let surroundings = Arc::clone(&self.surroundings);
+        self.see_to(spawn.attempt, |attendance| async move {
+            match start(&surroundings, spawn, attendance.place.clone()).await {
+                Ok(supervisor) => attendance.see_through(Some(supervisor)).await,
+                // An attempt that has its place already was started before: what became of that is to be found out.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    attendance.see_through(None).await;
+                }
+                Err(error) => attendance.could_not_start(&error),
             }
-        };
-        self.attempts.insert(number, Attempt { feed, attended });
+        });
     }
 
-    fn attend(&self, spawn: &Spawn, started: Started, feed: &Arc<Feed>) -> Attended {
-        let attempt = spawn.attempt;
-        let group = started.group;
-        self.tell(Happening::Spawned {
-            attempt,
-            pid: group.number(),
-        });
-        let log = Log::create(&self.out_dir, attempt).unwrap_or_else(|error| {
-            feed.note(&format!("its output is not kept on disk: {error}"));
-            Log::nowhere()
-        });
-        let (orders, incoming) = unbounded_channel();
-        let attendant = Attendant {
-            child: started.child,
-            group,
-            pump: tokio::spawn(pump::run(started.output, log, Arc::clone(feed))),
-            orders: incoming,
-            feed: Arc::clone(feed),
-            grace: self.grace,
-            stopping: Stopping::No,
-        };
-        let (limit, events) = (spawn.timeout, self.events.clone());
-        let task = tokio::spawn(async move {
-            let (outcome, took) = attendant.see_through(limit).await;
-            // An error says that the loop has ended, which nobody needs to know any more.
-            let _ = events.send(Happening::Ended {
-                attempt,
-                outcome,
-                took,
-            });
-        });
-        Attended {
-            group,
-            orders,
-            task,
+    /// Finds out what became of an attempt whose end nobody recorded, and goes on watching it. Answers as
+    /// [`spawn`](Self::spawn) does.
+    pub fn attend(&mut self, attempt: u64) {
+        if !self.attempts.contains_key(&attempt) {
+            self.see_to(attempt, |attendance| attendance.see_through(None));
         }
+    }
+
+    fn see_to<F>(&mut self, number: u64, see: impl FnOnce(Attendance) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.attempts.retain(|_, attempt| !attempt.is_over());
+        let feed = Arc::new(Feed::new(number, self.events.clone()));
+        let (orders, incoming) = unbounded_channel();
+        let attendance = Attendance::new(
+            number,
+            Place::of(&self.surroundings.attempts, number),
+            Arc::clone(&feed),
+            self.events.clone(),
+            incoming,
+            self.surroundings.looks_on,
+        );
+        let task = tokio::spawn(see(attendance));
+        let attempt = Attempt { feed, orders, task };
+        self.attempts.insert(number, attempt);
     }
 
     /// What an attempt printed since the last time, as [`Msg::Output`].
@@ -179,83 +174,40 @@ impl Processes {
     /// Stops a command together with everything in its process group. One that was asked to terminate is killed
     /// ten seconds later. Does nothing for one that has ended.
     pub fn signal(&mut self, attempt: u64, stop: Stop) {
-        let attempt = self.attempts.get(&attempt);
-        if let Some(attended) = attempt.and_then(|attempt| attempt.attended.as_ref()) {
+        if let Some(attempt) = self.attempts.get(&attempt) {
             // An error says that it has ended.
-            let _ = attended.orders.send(stop);
-        }
-    }
-
-    /// Terminates everything, kills after `grace` what is left, and waits for its end. The ends are told as
-    /// [`Happening::Ended`] before this returns.
-    pub async fn stop_all(&mut self, grace: Duration) {
-        let running = self.attempts.values_mut().filter_map(Attempt::running);
-        join_all(running.map(|attended| attended.stop(grace))).await;
-    }
-
-    fn tell(&self, happening: Happening) {
-        // An error says that the loop has ended, which nobody needs to know any more.
-        let _ = self.events.send(happening);
-    }
-}
-
-impl Drop for Processes {
-    fn drop(&mut self) {
-        for attended in self.attempts.values_mut().filter_map(Attempt::running) {
-            attended.group.signal(Signal::KILL);
+            let _ = attempt.orders.send(stop);
         }
     }
 }
 
 impl Attempt {
-    fn running(&mut self) -> Option<&mut Attended> {
-        self.attended
-            .as_mut()
-            .filter(|attended| !attended.task.is_finished())
-    }
-
     /// Whether nothing more can come of it: neither its end nor output.
     fn is_over(&self) -> bool {
-        let is_attended = |attended: &Attended| !attended.task.is_finished();
-        !self.attended.as_ref().is_some_and(is_attended)
-            && self.feed.is_drained()
-            && Arc::strong_count(&self.feed) == 1
+        self.task.is_finished() && self.feed.is_drained()
     }
 }
 
-impl Attended {
-    async fn stop(&mut self, grace: Duration) {
-        // Errors say that it has ended.
-        let _ = self.orders.send(Stop::Terminate);
-        if timeout(grace, &mut self.task).await.is_err() {
-            let _ = self.orders.send(Stop::Kill);
-            let _ = timeout(LAST_WAIT, &mut self.task).await;
-        }
-    }
+/// Makes the attempt's place and starts its supervisor, off the loop: both wait for the disk.
+async fn start(
+    surroundings: &Arc<Surroundings>,
+    spawn: Spawn,
+    place: Place,
+) -> io::Result<Supervisor> {
+    let surroundings = Arc::clone(surroundings);
+    let made = tokio::task::spawn_blocking(move || {
+        let dir = match &spawn.dir {
+            Some(dir) => surroundings.folder.join(dir),
+            None => surroundings.folder.clone(),
+        };
+        let dir = std::path::absolute(dir)?;
+        let spec = Spec::new(dir, spawn.timeout, surroundings.grace, spawn.tty);
+        place.create(&spec, &spawn.command)?;
+        let brief = Brief {
+            variables: surroundings.variables.clone().into_iter().collect(),
+            secrets: surroundings.secrets.clone(),
+        };
+        Supervisor::start(&surroundings.program, &place, &brief)
+    });
+    made.await.map_err(io::Error::other)?
 }
-
-/// A process group, by the number of its leader.
-///
-/// The number can't become anyone else's while the leader hasn't been waited for or anything of the group is left.
-/// Signals are sent then, and for seconds after; the kernel hands numbers out in turn and doesn't come round in that
-/// time.
-#[derive(Clone, Copy, Debug)]
-struct Group(Pid);
-
-impl Group {
-    fn number(self) -> u32 {
-        self.0.as_raw_nonzero().get().unsigned_abs()
-    }
-
-    fn signal(self, signal: Signal) {
-        // An error says that nothing is left of the group.
-        let _ = kill_process_group(self.0, signal);
-    }
-
-    fn is_gone(self) -> bool {
-        test_kill_process_group(self.0).is_err()
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,17 +21,18 @@ use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::process::{Happening, Processes};
+use super::process::{Happening, Processes, Surroundings};
 use super::recorder::Recorder;
 use super::redaction;
 use super::store::{Follower, Journal};
+use super::supervisor::logout;
 use super::term::{self, TerminalGuard};
 use super::watching::Watcher;
 use crate::app::keys::Bindings;
 use crate::app::picker::{Picker, PickerOutcome};
 use crate::app::{App, Effect, Msg, Options};
 use crate::check::Now;
-use crate::journal::{Entry, Outcome};
+use crate::journal::Entry;
 use crate::runbook::Runbook;
 use crate::ui::{self, theme::Theme};
 
@@ -47,9 +48,6 @@ const CLOCK_SLACK: Duration = Duration::from_secs(5);
 /// How often a watched run's journal is looked at.
 const WATCH_TURN: Duration = Duration::from_millis(250);
 
-/// How long commands get after TERM when the program leaves.
-const LEAVING_GRACE: Duration = Duration::from_secs(3);
-
 /// Everything an interactive session needs.
 #[derive(Debug)]
 pub struct Session {
@@ -59,6 +57,8 @@ pub struct Session {
     pub probed: Option<Arc<Runbook>>,
     /// The journal; `None` for a session that only watches.
     pub journal: Option<Journal>,
+    /// The run's directory; `None` for a run that isn't kept.
+    pub run_dir: Option<PathBuf>,
     /// New entries of a run that somebody else drives.
     pub follower: Option<Follower>,
     /// What has happened so far.
@@ -75,6 +75,25 @@ pub struct Session {
     pub theme: Theme,
     /// Things to say at the start.
     pub notices: Vec<String>,
+}
+
+impl Session {
+    fn surroundings(&self) -> Surroundings {
+        let run_dir = self.run_dir.as_deref().unwrap_or(Path::new("/nonexistent"));
+        let secret = self
+            .runbook
+            .variables
+            .iter()
+            .filter(|variable| variable.secret);
+        Surroundings {
+            variables: self.environment.clone(),
+            secrets: secret
+                .filter_map(|variable| self.environment.get(&variable.name).cloned())
+                .collect(),
+            looks_on: self.journal.is_none(),
+            ..Surroundings::new(self.folder.clone(), run_dir.join("attempts"))
+        }
+    }
 }
 
 /// Why a session ended in failure.
@@ -221,7 +240,6 @@ struct Turn {
     urgent: bool,
     undrawn: bool,
     printing: BTreeSet<u64>,
-    ended: BTreeSet<u64>,
     next_output: Instant,
     leaving: bool,
 }
@@ -233,26 +251,25 @@ impl Turn {
             wall: Timestamp::now(),
             monotonic: Duration::ZERO,
         };
+        let surroundings = session.surroundings();
+        let records = session.journal.is_some();
         let (answer, answers) = unbounded_channel();
         let (happen, happenings) = unbounded_channel();
         if let Some(follower) = session.follower {
             follow(follower, answer.clone());
         }
-        let out_dir = session
-            .journal
-            .as_ref()
-            .map_or_else(std::env::temp_dir, |journal| journal.dir().join("out"));
         let watcher = session.probed.map(|probed| {
-            let (folder, environment) = (&session.folder, session.environment.clone());
+            let (folder, environment) = (&session.folder, session.environment);
             Watcher::new(&probed, folder, environment, answer.clone())
         });
-        let processes = Processes::new(session.folder, out_dir, session.environment, happen);
+        let processes = Processes::new(surroundings, happen);
         let recorder = session
             .journal
             .map(|journal| Recorder::start(journal, answer));
         let mut app = App::new(session.runbook, session.entries, session.options, now);
         app.bindings = session.bindings;
-        for notice in session.notices {
+        let logout = logout::warning().filter(|_| records);
+        for notice in logout.into_iter().chain(session.notices) {
             let notice = redaction::declared().redact(&notice);
             app.say(crate::app::view::Tone::Warning, notice);
         }
@@ -275,16 +292,15 @@ impl Turn {
             urgent: true,
             undrawn: true,
             printing: BTreeSet::new(),
-            ended: BTreeSet::new(),
             next_output: started,
             leaving: false,
         })
     }
 
     async fn run(&mut self) -> Result<Left, SessionError> {
-        // A terminal that can't be drawn on any more is gone: what runs is stopped and recorded all the same.
+        // A terminal that can't be drawn on any more is gone: what became known is recorded all the same.
         let left = self.turn_until_left().await.unwrap_or(Left::Signalled);
-        self.leave(left).await;
+        self.leave();
         Ok(left)
     }
 
@@ -401,7 +417,6 @@ impl Turn {
             } => {
                 // What it printed last belongs before its end.
                 self.printing.remove(&attempt);
-                self.ended.insert(attempt);
                 if let Some(msg) = self.processes.drain(attempt) {
                     self.update(msg);
                 }
@@ -411,26 +426,6 @@ impl Turn {
                     took,
                 });
             }
-        }
-    }
-
-    /// Ends that stopping everything brought about.
-    fn take_in_ends(&mut self) {
-        while let Ok(happening) = self.happenings.try_recv() {
-            let happening = match happening {
-                // What was stopped by leaving did so for no fault of its own, and half done.
-                Happening::Ended {
-                    attempt,
-                    outcome: Outcome::Signalled { .. },
-                    took,
-                } => Happening::Ended {
-                    attempt,
-                    outcome: Outcome::Stopped,
-                    took,
-                },
-                happening => happening,
-            };
-            self.happened(happening);
         }
     }
 
@@ -485,6 +480,7 @@ impl Turn {
                     }
                 }
                 Effect::Spawn(spawn) => self.processes.spawn(spawn),
+                Effect::Attend(attempt) => self.processes.attend(attempt),
                 Effect::Signal { attempt, stop } => self.processes.signal(attempt, stop),
                 Effect::Look(check) => {
                     if let Some(watcher) = &self.watcher {
@@ -530,35 +526,23 @@ impl Turn {
         Ok(())
     }
 
-    /// Gives the terminal back first, then stops what runs, and records what became of it.
-    async fn leave(&mut self, left: Left) {
+    /// Gives the terminal back first, then says what goes on without it, and records what became known.
+    fn leave(&mut self) {
         self.guard = None;
-        let running: Vec<u64> = self
-            .app
-            .run
-            .running_attempts()
-            .map(|attempt| attempt.number)
-            .collect();
-        if !running.is_empty() && self.recorder.is_some() {
-            if left == Left::Asked {
-                let _ = writeln!(io::stderr(), "stopping what still runs …");
-            }
-            self.processes.stop_all(LEAVING_GRACE).await;
-            self.take_in_ends();
-            for attempt in running {
-                // Only what even KILL didn't end within its time is left: nobody saw what became of it.
-                let why = "it didn't end when the program left".to_owned();
-                let (outcome, took) = (Outcome::Unknown { why }, Duration::ZERO);
-                if !self.ended.contains(&attempt) {
-                    self.update(Msg::Ended {
-                        attempt,
-                        outcome,
-                        took,
-                    });
-                }
-            }
-        }
         if let Some(recorder) = self.recorder.take() {
+            for attempt in self.app.run.running_attempts() {
+                let step = attempt.step.map(|step| self.app.run.runbook().step(step));
+                let what = step.map_or_else(
+                    || "a quick command".to_owned(),
+                    |step| format!("{} {}", step.number, step.title),
+                );
+                // A terminal that is gone shows nobody anything.
+                let _ = writeln!(
+                    io::stderr(),
+                    "still running, and goes on by itself: {}",
+                    ui::text::visible(&what)
+                );
+            }
             recorder.finish();
         }
     }

@@ -5,7 +5,7 @@
 //!   journal.jsonl   every entry, chained (see `journal::codec`)
 //!   runbook.toml    the runbook's bytes, frozen when the run began
 //!   lock            held while a process may write; never deleted
-//!   out/            output of commands
+//!   attempts/       one directory per execution of a command (see `runtime::supervisor`)
 //! ```
 //!
 //! An operator reads a tick as *it happened*, so an entry is handed out only after `fdatasync` said that it is on
@@ -446,7 +446,7 @@ impl Draft<'_> {
         bytes.extend_from_slice(&line);
         private::write_new(&self.draft.join("runbook.toml"), runbook)?;
         private::write_new(&read::journal_path(self.draft), &bytes)?;
-        private::ensure_dir(&self.draft.join("out"))?;
+        private::ensure_dir(&self.draft.join("attempts"))?;
         let lock = RunLock::take(self.draft, &self.header.run)?;
         private::sync_dir(self.draft)?;
         self.publish()?;

@@ -9,7 +9,7 @@ use tminus::app::keys::{Key, KeyCode};
 use tminus::app::{App, Effect, Msg, Options, Spawn, Stop};
 use tminus::check::{Blind, Judgement, Now, Reason, Verdict};
 use tminus::journal::codec::{self, Chain, Header};
-use tminus::journal::{Entry, Event, Mode};
+use tminus::journal::{Entry, Event, Mode, Outcome};
 use tminus::run::Run;
 use tminus::runbook::{self, Runbook};
 
@@ -235,6 +235,7 @@ impl World {
             match effect {
                 Effect::Record { by, event } => self.to_record.push_back((by, event)),
                 Effect::Spawn(spawn) => self.asked.spawned.push(spawn),
+                Effect::Attend(attempt) => self.attend(attempt),
                 Effect::Signal { attempt, stop } => self.asked.signals.push((attempt, stop)),
                 Effect::Look(check) => self.look(check),
                 Effect::Sample(metric) => self.sample(metric),
@@ -244,6 +245,16 @@ impl World {
                 Effect::Leave => self.asked.left = true,
             }
         }
+    }
+
+    /// Commands are gone with the program that started them, in this world.
+    fn attend(&mut self, attempt: u64) {
+        let why = "its supervisor ended first".to_owned();
+        self.answers.push_back(Msg::Ended {
+            attempt,
+            outcome: Outcome::Unknown { why },
+            took: Duration::ZERO,
+        });
     }
 
     fn look(&mut self, check: usize) {

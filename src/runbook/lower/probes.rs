@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::texts::Use;
 use super::{Entry, Lowering};
 use crate::check::{
-    Check, Expectation, Formula, HttpProbe, Limit, Metric, MetricSource, Probe, Scrape,
+    Check, Expectation, Formula, HttpProbe, Limit, Metric, MetricSource, Probe, Scrape, defaults,
 };
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::document::{
@@ -180,6 +180,10 @@ impl Lowering<'_> {
                 message,
                 "add `expect = [\"…\"]`, for example `status == 200` for `http`",
             );
+        }
+        if texts.is_empty() {
+            // Nothing expected would pass whatever is seen.
+            return defaults(kind);
         }
         texts
             .into_iter()

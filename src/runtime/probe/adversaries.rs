@@ -265,7 +265,7 @@ async fn a_redirect_to_a_file_is_the_answer_and_is_not_opened() {
             format!("HTTP/1.1 302 Found\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n");
         tokio::spawn(async move {
             let (mut peer, _) = listener.accept().await.unwrap();
-            peer.read(&mut [0; 4096]).await.unwrap();
+            let _ = peer.read(&mut [0; 4096]).await.unwrap();
             peer.write_all(answer.as_bytes()).await.unwrap();
         });
         let mut probe = get(format!("http://{address}/"));

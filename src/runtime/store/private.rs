@@ -52,7 +52,7 @@ fn make_dir(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Where a path's name stands. The standard library answers with nothing for a plain relative name.
-pub(super) fn parent_of(path: &Path) -> &Path {
+pub(in crate::runtime) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -109,7 +109,7 @@ fn refused(path: &Path, problem: String) -> StoreError {
 }
 
 /// Options that never follow a link, and give new files their final mode.
-pub(super) fn options() -> OpenOptions {
+pub(in crate::runtime) fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options
         .mode(FILE_MODE)
@@ -118,7 +118,7 @@ pub(super) fn options() -> OpenOptions {
 }
 
 /// Opens an existing file after making sure that it is real and ours.
-pub(super) fn open_file(path: &Path, options: &OpenOptions) -> Result<File, StoreError> {
+pub(in crate::runtime) fn open_file(path: &Path, options: &OpenOptions) -> Result<File, StoreError> {
     let metadata = fs::symlink_metadata(path).map_err(failed("open", path))?;
     check_owner(path, &metadata)?;
     if !metadata.is_file() {
@@ -152,7 +152,7 @@ pub(in crate::runtime) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Sto
 }
 
 /// Keeps bytes in the first free of `STEM-1`, `STEM-2` …, durably.
-pub(super) fn write_aside(dir: &Path, stem: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+pub(in crate::runtime) fn write_aside(dir: &Path, stem: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
     let mut number = 1_u32;
     loop {
         let path = dir.join(format!("{stem}-{number}"));

@@ -104,13 +104,13 @@ fn a_new_run_is_private_and_whole() {
     assert_eq!(first.seq, 1);
     assert_eq!(
         scene.files(),
-        ["journal.jsonl", "lock", "out", "runbook.toml"]
+        ["attempts", "journal.jsonl", "lock", "runbook.toml"]
     );
     for dir in [
         &scene.store.state_dir,
         &scene.store.runs_dir(),
         journal.dir(),
-        &journal.dir().join("out"),
+        &journal.dir().join("attempts"),
     ] {
         assert_eq!(mode(dir), 0o700, "{dir:?}");
     }
@@ -275,7 +275,7 @@ fn nothing_is_recovered_of_a_good_journal() {
     assert_eq!(scene.bytes(), before);
     assert_eq!(
         scene.files(),
-        ["journal.jsonl", "lock", "out", "runbook.toml"]
+        ["attempts", "journal.jsonl", "lock", "runbook.toml"]
     );
 }
 

@@ -149,7 +149,7 @@ impl List<'_> {
         let state = self.app.run.state(step);
         let reason = state.reason.as_deref().unwrap_or_default();
         match status {
-            Status::Done => Facts::long(self.result(state, definition), self.theme.text),
+            Status::Done => Facts::long(Self::result(state), self.theme.text),
             Status::Waived => Facts::long(format!("waived: {reason}"), self.theme.dim),
             Status::NotApplicable => {
                 Facts::long(format!("doesn't apply: {reason}"), self.theme.dim)
@@ -168,16 +168,9 @@ impl List<'_> {
         }
     }
 
-    fn result(&self, state: &StepState, definition: &Step) -> String {
-        let unit = definition
-            .record
-            .as_ref()
-            .map(|record| record.unit.as_str())
-            .filter(|unit| !unit.is_empty());
+    fn result(state: &StepState) -> String {
         match (&state.value, &state.evidence) {
-            (Some(value), _) => {
-                unit.map_or_else(|| format!("= {value}"), |unit| format!("= {value} {unit}"))
-            }
+            (Some(value), _) => format!("= {value}"),
             (None, Some(evidence)) => format!("= {}", evidence.observed),
             (None, None) => String::new(),
         }

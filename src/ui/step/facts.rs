@@ -194,7 +194,7 @@ impl<'a> Facts<'a> {
             format!(" {}", record.unit)
         };
         let value = match &self.app.run.state(self.step).value {
-            Some(value) => span(format!(" = {value}{unit}"), self.theme.strong),
+            Some(value) => span(format!(" = {value}"), self.theme.strong),
             None => span(format!(" = ___{unit}"), self.theme.dim),
         };
         let want = record

@@ -1,14 +1,18 @@
-//! Real shells, awaited by what they print and how they end.
+//! Real shells under real supervisors, awaited by what they print and how they end.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
+use tminus::app::output::MAXIMUM_LINES;
+use tminus::app::{Msg, Spawn, Stop};
+use tminus::journal::Outcome;
+use tminus::runtime::process::{Happening, Processes, Surroundings};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-use super::*;
-use crate::app::output::MAXIMUM_LINES;
 
 /// Commands in a folder of their own, and what is told about them.
 struct Session {
@@ -18,6 +22,9 @@ struct Session {
     /// The attempt started last.
     attempt: u64,
 }
+
+/// What is said when something outlives the command that started it.
+const STILL_RUNS: &str = "[tminus: something that it started still runs]";
 
 /// What is known of an attempt once it has ended.
 #[derive(Debug)]
@@ -32,18 +39,36 @@ impl Session {
     }
 
     fn with_variables<const N: usize>(variables: [(&str, &str); N]) -> Self {
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self::with(|surroundings| surroundings.variables = BTreeMap::from(variables))
+    }
+
+    fn with(change: impl FnOnce(&mut Surroundings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (events, happenings) = unbounded_channel();
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let processes = Processes::new(
-            folder.path().to_owned(),
-            folder.path().join("out"),
-            BTreeMap::from(variables),
-            events,
-        );
+        let attempts = folder.path().join("attempts");
+        let mut surroundings = Surroundings::new(folder.path().to_owned(), attempts);
+        surroundings.program = PathBuf::from(env!("CARGO_BIN_EXE_tminus"));
+        change(&mut surroundings);
+        let processes = Processes::new(surroundings, events);
         Self {
             folder,
             processes,
+            happenings,
+            attempt: 0,
+        }
+    }
+
+    /// The same with nothing in memory, as after a crash.
+    fn replaced(self) -> Self {
+        let Self { folder, .. } = self;
+        let (events, happenings) = unbounded_channel();
+        let attempts = folder.path().join("attempts");
+        let mut surroundings = Surroundings::new(folder.path().to_owned(), attempts);
+        surroundings.program = PathBuf::from(env!("CARGO_BIN_EXE_tminus"));
+        Self {
+            folder,
+            processes: Processes::new(surroundings, events),
             happenings,
             attempt: 0,
         }
@@ -206,7 +231,7 @@ async fn what_the_operators_shell_has_collected_does_not_reach_a_command() {
         ("TMINUS_TEST_SECRET", "hunter2"),
     ];
     if std::env::var_os("TMINUS_TEST_SECRET").is_none() {
-        let name = "runtime::process::tests::what_the_operators_shell_has_collected_does_not_reach_a_command";
+        let name = "what_the_operators_shell_has_collected_does_not_reach_a_command";
         let again = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name])
             .envs(HOSTILE.iter().copied())
@@ -273,32 +298,72 @@ async fn a_start_is_told_before_anything_else() {
 }
 
 #[tokio::test]
-async fn a_missing_terminal_is_the_first_thing_said() {
+async fn a_command_that_asks_for_a_terminal_gets_one_of_its_own() {
     let mut session = Session::new();
     session.start(Spawn {
         tty: true,
-        ..command("echo done")
+        ..command("test -t 0 && test -t 1 && test -t 2 && tput -T xterm cols; exit 7")
     });
     let seen = session.end().await;
-    assert!(seen.lines[0].contains("tty = true"));
-    assert_eq!(seen.lines[1], "done");
+    assert_eq!(
+        (seen.lines, seen.outcome),
+        (vec!["120".to_owned()], exited(7))
+    );
+}
+
+#[tokio::test]
+async fn a_terminal_that_nobody_types_at_has_an_end() {
+    let mut session = Session::new();
+    session.start(Spawn {
+        tty: true,
+        ..command("read -r line || echo none")
+    });
+    assert_eq!(session.end().await.lines, ["none"]);
+}
+
+#[tokio::test]
+async fn a_command_with_a_terminal_is_stopped_as_a_whole() {
+    let mut session = Session::new();
+    let mut lifeline = session.fifo("lifeline");
+    session.start(Spawn {
+        tty: true,
+        ..command(TWO_HOLDERS)
+    });
+    session.line("held").await;
+    session.processes.signal(1, Stop::Terminate);
+    assert_eq!(session.end().await.outcome, signalled(Signal::TERM));
+    await_release(&mut lifeline).await;
 }
 
 #[tokio::test]
 async fn the_log_has_what_was_printed_byte_for_byte() {
     let mut session = Session::new();
     session.run(r"printf 'a\r\033[31mb\377\n\nc'").await;
-    let log = std::fs::read(session.folder.path().join("out/1.log")).unwrap();
+    let log = std::fs::read(session.folder.path().join("attempts/1/output.log")).unwrap();
     assert_eq!(log, b"a\r\x1b[31mb\xff\n\nc");
 }
 
 #[tokio::test]
-async fn without_a_log_the_command_runs_all_the_same() {
+async fn p4_an_attempt_that_was_started_before_is_not_started_again() {
     let mut session = Session::new();
-    std::fs::write(session.folder.path().join("out"), "in the way").unwrap();
-    let seen = session.run("echo done").await;
-    assert!(seen.lines[0].contains("not kept on disk"));
-    assert_eq!((seen.lines[1].as_str(), seen.outcome), ("done", exited(0)));
+    session.run("echo once >>count").await;
+    session.attempt = 0;
+    let again = session.run("echo once >>count").await;
+    assert_eq!(
+        again.outcome,
+        exited(0),
+        "it is told what became of the first"
+    );
+    let count = std::fs::read_to_string(session.folder.path().join("count")).unwrap();
+    assert_eq!(count, "once\n");
+}
+
+#[tokio::test]
+async fn an_attempt_without_a_place_never_started() {
+    let mut session = Session::new();
+    std::fs::write(session.folder.path().join("attempts"), "in the way").unwrap();
+    let outcome = session.outcome("true").await;
+    assert!(matches!(outcome, Outcome::NotStarted { .. }), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -326,8 +391,7 @@ async fn killing_reaches_who_ignores_being_asked() {
 
 #[tokio::test]
 async fn who_ignores_being_asked_is_killed_after_the_grace() {
-    let mut session = Session::new();
-    session.processes.grace = Duration::from_millis(1);
+    let mut session = Session::with(|surroundings| surroundings.grace = Duration::from_millis(1));
     let mut lifeline = session.fifo("lifeline");
     session.start(command(TWO_STUBBORN_HOLDERS));
     session.line("held").await;
@@ -374,7 +438,7 @@ async fn the_end_does_not_wait_for_the_background_which_goes_on() {
         .await;
     assert_eq!(
         (seen.outcome, seen.lines),
-        (exited(0), vec!["started".to_owned()])
+        (exited(0), vec!["started".to_owned(), STILL_RUNS.to_owned()])
     );
     // Opening a FIFO for writing waits until it is opened for reading.
     let cue = session.folder.path().join("cue");
@@ -408,46 +472,61 @@ async fn a_flood_is_kept_in_bounds_and_told_once() {
 }
 
 #[tokio::test]
-async fn leaving_stops_everything_and_tells_the_ends() {
+async fn what_left_the_group_is_told_when_the_rest_is_stopped() {
     let mut session = Session::new();
-    let mut lifelines = Vec::new();
-    for (name, text) in [("asked", TWO_HOLDERS), ("killed", TWO_STUBBORN_HOLDERS)] {
-        lifelines.push(session.fifo(name));
-        session.start(command(&text.replace("lifeline", name)));
-    }
-    let mut held = 0;
-    while held < 2 {
-        held += usize::from(matches!(session.next().await, Happening::Grew { .. }));
-    }
-    session.processes.stop_all(Duration::from_millis(1)).await;
-    for lifeline in &mut lifelines {
-        await_release(lifeline).await;
-    }
-    let mut ended = 0;
-    while let Ok(happening) = session.happenings.try_recv() {
-        ended += usize::from(matches!(happening, Happening::Ended { .. }));
-    }
-    assert_eq!(ended, 2);
+    session.start(command(
+        "setsid bash -c 'echo $BASHPID; exec sleep 1000' >escaped 2>&1 & \
+         until test -s escaped; do :; done; echo ready; wait",
+    ));
+    session.line("ready").await;
+    session.processes.signal(1, Stop::Terminate);
+    let seen = session.end().await;
+    assert_eq!(seen.outcome, signalled(Signal::TERM));
+    assert_eq!(seen.lines, [STILL_RUNS]);
+    let escaped = std::fs::read_to_string(session.folder.path().join("escaped")).unwrap();
+    let escaped = escaped
+        .trim()
+        .parse()
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    rustix::process::kill_process(escaped.unwrap(), Signal::KILL).unwrap();
 }
 
 #[tokio::test]
-async fn nothing_is_left_behind_when_the_commands_are_dropped() {
+async fn p6_commands_go_on_without_those_who_started_them() {
+    let mut session = Session::new();
+    make_fifo(&session.folder.path().join("cue"));
+    session.start(command("echo $$; read -r cue <cue; echo $cue; exit 3"));
+    let Happening::Spawned { pid, .. } = session.next().await else {
+        panic!("it runs");
+    };
+    let mut session = session.replaced();
+    session.processes.attend(1);
+    assert!(matches!(session.next().await, Happening::Spawned { pid: again, .. } if again == pid));
+    let cue = session.folder.path().join("cue");
+    tokio::fs::write(cue, "now\n").await.unwrap();
+    session.attempt = 1;
+    let seen = session.end().await;
+    assert_eq!(seen.lines, [pid.to_string(), "now".to_owned()]);
+    assert_eq!(seen.outcome, exited(3));
+    // And whoever asks once more is told the same.
+    let mut session = session.replaced();
+    session.processes.attend(1);
+    session.attempt = 1;
+    let seen = session.end().await;
+    assert_eq!((seen.lines.len(), seen.outcome), (2, exited(3)));
+}
+
+#[tokio::test]
+async fn a_later_session_can_stop_what_an_earlier_one_started() {
     let mut session = Session::new();
     let mut lifeline = session.fifo("lifeline");
-    session.start(command(TWO_STUBBORN_HOLDERS));
+    session.start(command(TWO_HOLDERS));
     session.line("held").await;
-    drop(session.processes);
+    let mut session = session.replaced();
+    session.processes.attend(1);
+    session.attempt = 1;
+    session.processes.signal(1, Stop::Terminate);
+    assert_eq!(session.end().await.outcome, signalled(Signal::TERM));
     await_release(&mut lifeline).await;
-}
-
-#[tokio::test]
-async fn attempts_that_are_over_are_forgotten() {
-    let mut session = Session::new();
-    session.run("echo one").await;
-    // The task tells the end as the last thing it does, and may need a moment to be seen as finished.
-    while !session.processes.attempts[&1].is_over() {
-        tokio::task::yield_now().await;
-    }
-    session.start(command("true"));
-    assert!(!session.processes.attempts.contains_key(&1));
 }
