@@ -105,6 +105,7 @@ async fn the_demo_goes_from_start_to_a_verified_rollback() {
         screen.wait_for(&format!(">[ ] R1.{step}")).await;
         screen.send("x").await;
         if step < 3 {
+            screen.wait_for("any other key nothing runs").await;
             press_when_awake(&mut screen, "y", &format!("R1.{step}")).await;
         }
         screen.wait_for(&format!("[x] R1.{step}")).await;
@@ -161,7 +162,8 @@ async fn every_way_out_gives_the_terminal_back() {
         } else {
             &[]
         };
-        let mut screen = Terminal::start_with(&["run", &file, "--trust"], WIDE, dir.path(), environment);
+        let mut screen =
+            Terminal::start_with(&["run", &file, "--trust"], WIDE, dir.path(), environment);
         if way != "panic" {
             screen.wait_for("First thing").await;
             assert!(screen.is_taken_over());
@@ -228,7 +230,12 @@ async fn any_size_is_survived() {
 async fn no_color_means_no_colour() {
     let dir = tempfile::tempdir().expect("a scratch directory");
     let file = runbook(dir.path());
-    let mut screen = Terminal::start_with(&["run", &file, "--trust"], WIDE, dir.path(), &[("NO_COLOR", "1")]);
+    let mut screen = Terminal::start_with(
+        &["run", &file, "--trust"],
+        WIDE,
+        dir.path(),
+        &[("NO_COLOR", "1")],
+    );
     screen.wait_for("First thing").await;
     screen.send("q").await;
     screen.finish().await;

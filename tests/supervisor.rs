@@ -317,6 +317,7 @@ async fn p5_ways_to_end_are_told_apart_and_explained() {
 }
 
 #[tokio::test]
+#[ignore = "runs for minutes and needs a quiet machine: run it with `cargo test --test supervisor -- --ignored`"]
 async fn p10_a_command_that_prints_without_end_costs_little_and_can_be_stopped() {
     let scene = Scene::new("yes");
     let mut screen = scene.open().await;
@@ -368,6 +369,7 @@ fn random(state: &mut u64, below: u64) -> u64 {
 }
 
 #[tokio::test]
+#[ignore = "runs for minutes and needs a quiet machine: run it with `cargo test --test supervisor -- --ignored`"]
 async fn p4_p5_nothing_runs_twice_and_nothing_wrong_is_said_wherever_something_is_killed() {
     let usual = time_of_an_attempt().await;
     let mut seed = std::process::id().into();

@@ -409,7 +409,13 @@ async fn calls(is_trusting: bool) -> Vec<String> {
         "run",
         &path,
     ];
-    let mut screen = Terminal::start_program(std::path::Path::new("strace"), &arguments, WIDE, &eager.state(), &[]);
+    let mut screen = Terminal::start_program(
+        std::path::Path::new("strace"),
+        &arguments,
+        WIDE,
+        &eager.state(),
+        &[],
+    );
     screen.wait_for(QUESTION).await;
     if is_trusting {
         screen.send("trust\r").await;

@@ -290,7 +290,15 @@ mod tests {
 
     #[test]
     fn only_what_looks_like_a_path_is_one() {
-        for path in ["./x", "x.toml", "a/b", "notes.md", "x.markdown", "x.txt", "-"] {
+        for path in [
+            "./x",
+            "x.toml",
+            "a/b",
+            "notes.md",
+            "x.markdown",
+            "x.txt",
+            "-",
+        ] {
             assert!(is_path(path), "{path}");
         }
         for name in ["demo", "kestrel-0605-1520", "x.toml.bak"] {

@@ -27,9 +27,7 @@ pub fn picker(context: &Context) -> Outcome {
     let picker = Picker::new(all_runs(context, now)?, runbooks(context), now);
     match pick(picker, &context.theme())? {
         PickerOutcome::Quit => Ok(Exit::Ok),
-        PickerOutcome::Resume(run) => {
-            open::resume(context, Some(&run), &SecretFiles::default())
-        },
+        PickerOutcome::Resume(run) => open::resume(context, Some(&run), &SecretFiles::default()),
         PickerOutcome::Watch(run) => open::watch(context, Some(&run)),
         PickerOutcome::Start(runbook) if runbook == DEMO => demo::run(context, demo::opening()),
         PickerOutcome::Start(runbook) => {

@@ -29,10 +29,10 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::redaction::Redactor;
 use crate::journal::Outcome;
 use attendant::{Attendant, Orders};
 use place::{Brief, Ended, Place, Spec};
-use super::redaction::Redactor;
 use pump::{Filter, Pumping};
 use shell::Started;
 

@@ -118,7 +118,10 @@ pub(in crate::runtime) fn options() -> OpenOptions {
 }
 
 /// Opens an existing file after making sure that it is real and ours.
-pub(in crate::runtime) fn open_file(path: &Path, options: &OpenOptions) -> Result<File, StoreError> {
+pub(in crate::runtime) fn open_file(
+    path: &Path,
+    options: &OpenOptions,
+) -> Result<File, StoreError> {
     let metadata = fs::symlink_metadata(path).map_err(failed("open", path))?;
     check_owner(path, &metadata)?;
     if !metadata.is_file() {
@@ -152,7 +155,11 @@ pub(in crate::runtime) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Sto
 }
 
 /// Keeps bytes in the first free of `STEM-1`, `STEM-2` …, durably.
-pub(in crate::runtime) fn write_aside(dir: &Path, stem: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+pub(in crate::runtime) fn write_aside(
+    dir: &Path,
+    stem: &str,
+    bytes: &[u8],
+) -> Result<PathBuf, StoreError> {
     let mut number = 1_u32;
     loop {
         let path = dir.join(format!("{stem}-{number}"));

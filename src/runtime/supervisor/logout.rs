@@ -63,11 +63,11 @@ fn is_login(group: &str) -> bool {
 
 /// What a file says about it, if anything.
 fn setting(text: &str) -> Option<bool> {
-    let values = text.lines().filter_map(|line| {
+    let mut values = text.lines().filter_map(|line| {
         let (name, value) = line.split_once('=')?;
         (name.trim() == "KillUserProcesses").then(|| value.trim().to_ascii_lowercase())
     });
-    let value = values.last()?;
+    let value = values.next_back()?;
     Some(["yes", "true", "1", "on"].contains(&value.as_str()))
 }
 
