@@ -1,5 +1,7 @@
 //! Real shells under real supervisors, awaited by what they print and how they end.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails to set its stage fails")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

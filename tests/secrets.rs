@@ -284,7 +284,8 @@ async fn a_secret_comes_from_a_file_or_is_typed_unseen() {
     std::fs::write(file.path(), format!("{TOKEN}\n")).expect("the secret is written");
     let path = file.path().to_string_lossy().into_owned();
     let named = format!("TOKEN={path}");
-    let ways: [(&[&str], &[(&str, &str)], bool); 3] = [
+    type Way<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], bool);
+    let ways: [Way<'_>; 3] = [
         (&["--secret-file", &named], &[], false),
         (&[], &[("TOKEN_FILE", &path)], false),
         (&[], &[], true),

@@ -1,6 +1,8 @@
 //! What is promised about commands, against kills, dropped lines and a screen that stands still; with the real binary
 //! in a real terminal.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails to set its stage fails")]
+
 mod terminal;
 
 use std::fs;
