@@ -19,6 +19,7 @@ pub mod react;
 pub mod recording;
 pub mod search;
 pub mod sentinel;
+pub mod triggers;
 pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -33,6 +33,7 @@ pub mod text;
 pub mod theme;
 pub mod timeline;
 pub mod tiny;
+pub mod triggers;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

@@ -191,6 +191,24 @@ fn a_zoomed_panel_has_the_whole_body() {
 }
 
 #[test]
+fn a_metric_over_the_whole_screen_shows_what_was_done_when() {
+    let mut stage = Stage::launched_measured();
+    stage.measured(0.3).measured(0.6);
+    stage.keys("B 1").wait(1).typed("prod-eu").measured(0.09);
+    stage.keys("2 tab tab enter j");
+    snapshot("metric", &stage.app, &Theme::default(), 80, 24);
+    snapshot("metric", &stage.app, &Theme::default(), 120, 40);
+    let shown = text(&stage.app, 120, 40);
+    for mark in ["T-0", "ROLLBACK", "#1", "before T-0 0.04", "≤0.1"] {
+        assert!(shown.contains(mark), "{mark}\n{shown}");
+    }
+    stage.keys("k");
+    assert!(text(&stage.app, 120, 40).contains(">p95"));
+    stage.keys("esc");
+    assert!(text(&stage.app, 120, 40).contains("Health"));
+}
+
+#[test]
 fn the_log_fills_its_screen_and_names_steps_as_the_checklist_does() {
     let mut stage = Stage::in_final_checks();
     stage.keys("5");

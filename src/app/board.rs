@@ -174,6 +174,10 @@ impl App {
     fn move_by(&mut self, lines: i32) {
         match self.view.screen {
             Screen::Board if self.view.panel == Panel::Log => self.scroll(-lines),
+            Screen::Board if self.view.zoomed && self.view.panel == Panel::Metrics => {
+                let count = self.run.runbook().metrics.len();
+                self.view.metric_cursor = moved(self.view.metric_cursor, lines, count);
+            }
             Screen::Board => {
                 self.view.cursor = moved(self.view.cursor, lines, self.view.rows.len());
                 self.settle_cursor(lines);
@@ -275,6 +279,7 @@ impl App {
     /// Opens what is under the cursor. Never runs, confirms or deletes.
     fn open(&mut self) -> Vec<Effect> {
         match self.view.screen {
+            Screen::Board if self.view.panel == Panel::Metrics => self.view.zoomed = true,
             Screen::Board => match self.row_under_cursor() {
                 Some(Row::Step(step)) => self.show(Screen::Step(step)),
                 Some(Row::Gate(at)) => self.open_poll(at),

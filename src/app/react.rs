@@ -576,7 +576,7 @@ impl App {
             .collect()
     }
 
-    fn subject_holds(&self, subject: Subject) -> bool {
+    pub(super) fn subject_holds(&self, subject: Subject) -> bool {
         let verdict = |proof| self.live.verdict(proof, self.now);
         match subject {
             Subject::CheckFails(check) => verdict(Proof::Check(check)) == Verdict::Fail,
@@ -620,10 +620,13 @@ impl App {
 
     /// After a decision, and after a rollback, a trigger stays quiet for its settle time: what it saw was answered.
     fn is_settling(&self, trigger: usize) -> bool {
+        self.settling(trigger).is_some()
+    }
+
+    /// How much longer it stays quiet.
+    pub(super) fn settling(&self, trigger: usize) -> Option<Duration> {
         let fired = self.run.triggers[trigger].fired.as_ref();
-        let Some((decision, decided)) = fired.and_then(|fired| fired.decision) else {
-            return false;
-        };
+        let (decision, decided) = fired?.decision?;
         let settle = self.run.runbook().triggers[trigger]
             .settle
             .unwrap_or(DEFAULT_SETTLE);
@@ -633,8 +636,11 @@ impl App {
             }
             _ => decided,
         };
-        self.now.wall.duration_since(since)
-            < jiff::SignedDuration::try_from(settle).unwrap_or_default()
+        let settle = jiff::SignedDuration::try_from(settle).unwrap_or_default();
+        let left = settle.saturating_sub(self.now.wall.duration_since(since));
+        // A clock that was set back must not make it longer than it is.
+        let left = Duration::try_from(left.min(settle)).unwrap_or_default();
+        (!left.is_zero()).then_some(left)
     }
 
     fn tend_decisions(&mut self) -> Vec<Effect> {

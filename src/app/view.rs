@@ -95,6 +95,8 @@ pub struct View {
     pub cursor: usize,
     /// Position within the steps of the rollback screen.
     pub rollback_cursor: usize,
+    /// Position among the metrics, where one is shown large.
+    pub metric_cursor: usize,
     /// Position among the roles of the poll.
     pub poll_cursor: usize,
     /// Lines scrolled up from the end, in the log and in the output.

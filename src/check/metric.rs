@@ -5,11 +5,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::foreign::quote;
+use super::series::Trend;
 use super::streak::{Flip, stale_after};
-use super::{Blind, Limit, Metric, Now, Reason, Series, Verdict};
+use super::{Blind, Comparison, Limit, Metric, Now, Reason, Series, Verdict};
 
 /// With fewer samples than this nothing is called a baseline.
 const FEWEST_BASELINE_SAMPLES: usize = 3;
+
+/// The time whose values tell where a metric is going.
+const TREND_WINDOW: Duration = Duration::from_secs(60);
+
+/// A line that explains less than this of what the values did foretells nothing.
+const LEAST_FIT: f64 = 0.7;
+
+/// Nothing is foretold for later than this: a minute can't know it.
+const FARTHEST_AHEAD: Duration = Duration::from_secs(10 * 60);
 
 /// The median and spread of a metric before T-0.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -156,6 +166,28 @@ impl MetricState {
         Some((now.monotonic.saturating_sub(since), self.sustained))
     }
 
+    /// How long until it fails if it goes on as in the last minute, its `for` included; `None` when it doesn't lead
+    /// there, has begun to breach, or jumps too much to tell.
+    pub fn fails_in(&self, now: Now) -> Option<Duration> {
+        let breach = self.breached_in(&self.fail, now)?;
+        Some(breach.saturating_add(self.sustained))
+    }
+
+    /// How long until it warns if it goes on as in the last minute; see [`MetricState::fails_in`].
+    pub fn warns_in(&self, now: Now) -> Option<Duration> {
+        self.breached_in(&self.warn, now)
+    }
+
+    fn breached_in(&self, watch: &Watch, now: Now) -> Option<Duration> {
+        let seen = !self.verdict(now).is_unknown();
+        if !seen || watch.broken || watch.since.is_some() {
+            return None;
+        }
+        let trend = self.series.trend(TREND_WINDOW, now)?;
+        let ahead = watch.ahead(trend, self.baseline.map(|baseline| baseline.median))?;
+        (trend.fit >= LEAST_FIT && ahead <= FARTHEST_AHEAD).then_some(ahead)
+    }
+
     /// The baseline that relative limits are measured by.
     pub fn baseline(&self) -> Option<Baseline> {
         self.baseline
@@ -275,6 +307,26 @@ impl Watch {
             (Some(true), Some(true)) => Some(true),
             _ => None,
         }
+    }
+
+    /// When this line gets to the limit and, if it is relative, the floor.
+    fn ahead(&self, trend: Trend, baseline: Option<f64>) -> Option<Duration> {
+        let limit = self.limit?;
+        let floor = self.floor.filter(|_| limit.relative);
+        let mut farthest = Duration::ZERO;
+        for limit in [Some(limit), floor].into_iter().flatten() {
+            if limit.holds(trend.value, baseline)? {
+                continue;
+            }
+            let rising = match limit.comparison {
+                Comparison::Above | Comparison::AtLeast => trend.slope > 0.0,
+                Comparison::Below | Comparison::AtMost => trend.slope < 0.0,
+                Comparison::Equal | Comparison::NotEqual => false,
+            };
+            let reached = trend.reaches(limit.resolve(baseline)?);
+            farthest = farthest.max(reached.filter(|_| rising)?);
+        }
+        Some(farthest)
     }
 
     fn cleared(&self, breached: Option<bool>, value: f64, baseline: Option<f64>) -> bool {
@@ -606,6 +658,61 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What is foretold after these samples, ten seconds apart.
+    fn foretold(metric: &Metric, samples: &[f64]) -> Option<u64> {
+        let mut state = MetricState::new(metric);
+        verdicts(&mut state, samples);
+        let last = 10 * (samples.len() as u64 - 1);
+        state.fails_in(at(last)).map(|time| time.as_secs())
+    }
+
+    #[test]
+    fn a_straight_rise_is_foretold_and_a_jumping_one_is_not() {
+        let metric = metric();
+        let rise = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
+        assert_eq!(
+            foretold(&metric, &rise),
+            Some(70),
+            "40 s to 1, 30 s of `for`"
+        );
+        for nothing in [
+            [0.6, 0.5, 0.4, 0.3, 0.2, 0.1].as_slice(),
+            &[0.4; 6],
+            &[0.1, 0.9, 0.1, 0.9, 0.1, 0.9],
+            &[0.10, 0.1001, 0.1002, 0.1003, 0.1004, 0.1005],
+            &[0.1, 0.2, f64::NAN, 0.4, 0.5, 0.6],
+            &[0.4, 0.5, 0.6],
+            &[0.7, 0.8, 0.9, 1.0, 1.1, 1.2],
+        ] {
+            assert_eq!(foretold(&metric, nothing), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_relative_breach_is_foretold_for_when_it_passes_its_floor_too() {
+        let relative = |floor| Metric {
+            fail: limit("> 2 * baseline"),
+            warn: None,
+            floor: limit(floor),
+            sustained: Duration::ZERO,
+            ..metric()
+        };
+        let foretold = |metric: &Metric| {
+            let mut state = MetricState::new(metric);
+            state.baseline = Some(Baseline {
+                median: 5.0,
+                low: 4.0,
+                high: 6.0,
+            });
+            verdicts(&mut state, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+            state
+                .fails_in(at(50))
+                .map(|time| time.as_secs_f64().round())
+        };
+        assert_eq!(foretold(&relative("> 3")), Some(40.0));
+        assert_eq!(foretold(&relative("> 20")), Some(140.0));
     }
 
     #[test]

@@ -20,6 +20,29 @@ pub struct Sample {
     pub value: Option<f64>,
 }
 
+/// With fewer values than this no line is drawn through them.
+const FEWEST_FOR_TREND: usize = 4;
+
+/// The straight line through the values of some time, by least squares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trend {
+    /// Change a second.
+    pub slope: f64,
+    /// Where the line is now.
+    pub value: f64,
+    /// How much of what the values do the line explains, from 0 to 1 (the coefficient of determination).
+    pub fit: f64,
+}
+
+impl Trend {
+    /// How long until the line gets to `value`; `None` when it leads elsewhere or is there already.
+    pub fn reaches(&self, value: f64) -> Option<Duration> {
+        let seconds = (value - self.value) / self.slope;
+        let ahead = seconds.is_finite() && seconds > 0.0;
+        Duration::try_from_secs_f64(seconds).ok().filter(|_| ahead)
+    }
+}
+
 /// Samples in order of time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
@@ -119,6 +142,24 @@ impl Series {
         }))
     }
 
+    /// The line through the last `window`. `None` when we could not look once in it, or there are too few values, or
+    /// they span less than half of it: a line through that would be a guess.
+    pub fn trend(&self, window: Duration, now: Now) -> Option<Trend> {
+        let samples: Option<Vec<(f64, f64)>> = self
+            .within(window, now)
+            .map(|sample| {
+                let ago = now.monotonic.saturating_sub(sample.at.monotonic);
+                Some((-ago.as_secs_f64(), sample.value?))
+            })
+            .collect();
+        let samples = samples.filter(|samples| samples.len() >= FEWEST_FOR_TREND)?;
+        let span = samples.last()?.0 - samples.first()?.0;
+        if span < window.as_secs_f64() / 2.0 {
+            return None;
+        }
+        line_through(&samples)
+    }
+
     /// The last `window` as the means of `width` equal stretches of time, oldest first, for a sparkline.
     ///
     /// A stretch in which we could not look once is `None`, so that the line breaks there. One that merely lies
@@ -144,6 +185,33 @@ impl Series {
         }
         bridged(&line)
     }
+}
+
+/// Least squares, <https://en.wikipedia.org/wiki/Simple_linear_regression>, with time 0 as now.
+fn line_through(samples: &[(f64, f64)]) -> Option<Trend> {
+    let mean =
+        |of: fn(&(f64, f64)) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
+    let (mean_time, mean_value) = (mean(|sample| sample.0), mean(|sample| sample.1));
+    let sum = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
+        let from_means = samples
+            .iter()
+            .map(|(time, value)| (time - mean_time, value - mean_value));
+        from_means.map(|(time, value)| of(time, value)).sum()
+    };
+    let times = sum(&|time, _| time * time);
+    let values = sum(&|_, value| value * value);
+    let both = sum(&|time, value| time * value);
+    let slope = both / times;
+    let trend = Trend {
+        slope,
+        value: mean_value - slope * mean_time,
+        fit: if values == 0.0 {
+            1.0
+        } else {
+            both * both / (times * values)
+        },
+    };
+    (trend.slope.is_finite() && trend.value.is_finite() && trend.fit.is_finite()).then_some(trend)
 }
 
 /// What fell into one stretch of a sparkline.
@@ -293,5 +361,55 @@ mod tests {
             .map(|second| series.spark(4, Duration::from_secs(40), at(second)))
             .collect();
         assert!(lines.iter().all(|line| *line == lines[0]));
+    }
+
+    #[test]
+    fn a_line_is_found_through_values_and_not_through_gaps_or_too_few() {
+        let straight = series(&[
+            (0, Some(1.0)),
+            (15, Some(2.5)),
+            (30, Some(4.0)),
+            (45, Some(5.5)),
+        ]);
+        let trend = straight.trend(MINUTE, at(50)).unwrap();
+        assert!((trend.slope - 0.1).abs() < 1e-12, "{trend:?}");
+        assert!(
+            (trend.value - 6.0).abs() < 1e-9 && trend.fit > 0.999,
+            "{trend:?}"
+        );
+        let ahead = trend.reaches(8.0).unwrap().as_secs_f64();
+        assert!((ahead - 20.0).abs() < 1e-6, "{ahead}");
+        assert_eq!(trend.reaches(1.0), None, "it leads away from there");
+        let flat = [
+            (0, Some(2.0)),
+            (15, Some(2.0)),
+            (30, Some(2.0)),
+            (45, Some(2.0)),
+        ];
+        assert_eq!(
+            series(&flat).trend(MINUTE, at(50)).unwrap().reaches(3.0),
+            None
+        );
+        let gap = [
+            (0, Some(1.0)),
+            (15, None),
+            (30, Some(4.0)),
+            (45, Some(5.5)),
+            (50, Some(6.0)),
+        ];
+        assert_eq!(series(&gap).trend(MINUTE, at(50)), None);
+        let few = [(0, Some(1.0)), (30, Some(4.0)), (45, Some(5.5))];
+        assert_eq!(series(&few).trend(MINUTE, at(50)), None);
+        let short = [
+            (40, Some(1.0)),
+            (42, Some(4.0)),
+            (44, Some(5.5)),
+            (46, Some(9.0)),
+        ];
+        assert_eq!(series(&short).trend(MINUTE, at(50)), None);
+        assert_eq!(
+            series(&[(9, Some(1.0)); 4]).trend(Duration::ZERO, at(9)),
+            None
+        );
     }
 }

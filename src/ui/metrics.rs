@@ -1,13 +1,16 @@
 //! Metrics as they are now: the number before its picture, on a fixed scale that always shows the limit.
 
+mod chart;
+
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
 
 use super::glance::Glance;
 use super::health::{blind, rest_words, shown};
+use super::page::padded;
 use super::panel::{Titles, panel};
 use super::pen::Pen;
 use super::text::{filled, width};
@@ -34,8 +37,12 @@ const CHART_ROWS: u16 = 3;
 /// └──────────────────────────────┘   └─────────────────────────────────────┘
 /// ```
 pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut Buffer) {
-    let right = format!("last {}", format_duration(WINDOW));
     let focused = app.view.panel == Panel::Metrics;
+    let inside = padded(area.inner(Margin::new(1, 1)));
+    let metrics = &app.run.runbook().metrics;
+    let large = app.view.zoomed && chart::fits(inside, metrics.len());
+    let time = if large { chart::WINDOW } else { WINDOW };
+    let right = format!("last {}", format_duration(time));
     let inner = panel(
         theme,
         area,
@@ -47,15 +54,15 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
             ..Titles::default()
         },
     );
-    let inner = Rect {
-        x: inner.x + 1.min(inner.width),
-        width: inner.width.saturating_sub(2),
-        ..inner
-    };
-    let metrics = &app.run.runbook().metrics;
+    let inner = padded(inner);
     let verdicts: Vec<Verdict> = (0..metrics.len())
         .map(|at| app.live.metric(at).verdict(app.now))
         .collect();
+    if large {
+        let views = (0..metrics.len()).map(|at| MetricView::new(app, theme, at, verdicts[at]));
+        let cursor = app.view.metric_cursor.min(metrics.len() - 1);
+        return chart::draw(&views.collect::<Vec<_>>(), cursor, inner, buffer);
+    }
     let form = Form::of(inner, metrics.len());
     let positions = shown(&verdicts, usize::from(inner.height / form.rows()));
     let title_cells = metrics
@@ -254,7 +261,7 @@ impl<'a> MetricView<'a> {
         let scale = self.scale(&values);
         for row in 0..CHART_ROWS {
             let height = usize::from(CHART_ROWS - 1 - row);
-            let (empty, empty_style) = self.empty_cell(height, scale);
+            let (empty, empty_style) = self.empty_cell(height, usize::from(CHART_ROWS), scale);
             let mut pen = Pen::new(buffer, picture, row);
             for value in &values {
                 let level = value.map_or(0, |value| {
@@ -275,8 +282,7 @@ impl<'a> MetricView<'a> {
     }
 
     /// What stands where no value reaches: the limit line, the baseline band, nothing.
-    fn empty_cell(&self, height: usize, scale: Scale) -> (&'static str, Style) {
-        let rows = usize::from(CHART_ROWS);
+    fn empty_cell(&self, height: usize, rows: usize, scale: Scale) -> (&'static str, Style) {
         let limit = self
             .limit
             .and_then(|limit| bound(limit, self.state.baseline()));
@@ -346,7 +352,7 @@ impl Scale {
     /// Which of so many steps a value falls into.
     fn level(self, value: f64, steps: usize) -> usize {
         let share = (value - self.low) / (self.high - self.low);
-        ((share * steps as f64).floor().max(0.0) as usize).min(steps - 1)
+        ((share * steps as f64).floor().max(0.0) as usize).min(steps.saturating_sub(1))
     }
 }
 

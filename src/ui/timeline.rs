@@ -3,7 +3,7 @@
 //! The words come first, because a report is written from times and not from pictures; the picture shows where the
 //! time went. Lanes fold to what is current before any of the rest is lost.
 
-mod axis;
+pub(super) mod axis;
 
 use jiff::Timestamp;
 use ratatui::Frame;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tminus::app::keys::Key;
 use tminus::app::{App, Effect, Msg, Options};
-use tminus::check::{Judgement, Now, Reason, Verdict};
+use tminus::check::{Blind, Judgement, Now, Reason, Verdict};
 use tminus::journal::{Answer, Basis, Entry, Event, Mode};
 use tminus::runbook::StepId;
 
@@ -116,6 +116,28 @@ impl Stage {
 
     /// A minute into the launch, with a command that runs.
     pub fn launched(mode: Mode) -> Self {
+        let mut stage = Self::cleared(mode);
+        stage.wait(3600).measured(0.05);
+        stage.keys("2 x y");
+        stage
+    }
+
+    /// The same, with metrics that were sampled for four minutes before T-0 as well, but for one sample.
+    pub fn launched_measured() -> Self {
+        let mut stage = Self::cleared(Mode::Live);
+        stage.wait(2460).measured(0.04).measured(0.05);
+        let sample = Err(Blind {
+            reason: Reason::Timeout,
+            detail: "no answer".to_owned(),
+        });
+        stage.send(Msg::Sampled { metric: 1, sample }).wait(20);
+        stage.measured(0.04).wait(5).measured(0.05).measured(0.05);
+        stage.keys("2 x y");
+        stage
+    }
+
+    /// Everything before T-0 is done and every role says GO.
+    fn cleared(mode: Mode) -> Self {
         let mut stage = Self::opened(mode);
         stage.recorded(
             "ana",
@@ -144,8 +166,6 @@ impl Stage {
                 },
             );
         }
-        stage.wait(3600).measured(0.05);
-        stage.keys("2 x y");
         stage
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tminus::app::output::{Colour, Line, Look, Piece};
 use tminus::app::{App, Effect, Msg, Options};
-use tminus::check::{Judgement, Now, Reason, Verdict};
+use tminus::check::{Blind, Judgement, Now, Reason, Verdict};
 use tminus::journal::{Entry, Event, Mode, Outcome};
 
 /// T-0 of the launch.
@@ -182,6 +182,15 @@ impl World {
             .wait(5);
         }
         self
+    }
+
+    /// A metric couldn't be sampled.
+    pub fn unseen(&mut self, metric: usize) -> &mut Self {
+        let sample = Err(Blind {
+            reason: Reason::Timeout,
+            detail: "no answer".to_owned(),
+        });
+        self.send(Msg::Sampled { metric, sample })
     }
 
     fn latest_attempt(&self) -> u64 {

@@ -5,21 +5,20 @@ use std::time::Duration;
 use super::budget;
 use crate::app::App;
 use crate::app::keys::Action;
-use crate::journal::Decision;
-use crate::runbook::TriggerMode;
 use crate::ui::page::{Page, bar, padded, wrapped};
 use crate::ui::panel::{Titles, panel};
 use crate::ui::pen::Pen;
-use crate::ui::proof;
 use crate::ui::step::{key, level_style};
-use crate::ui::text::{between, filled, short_duration, stopwatch, wall};
+use crate::ui::text::{filled, short_duration, stopwatch};
 use crate::ui::theme::{Theme, verdict_mark};
+use crate::ui::{proof, triggers};
 
 /// ```text
 /// B decides. Nothing runs by that: it asks what to do, then for the target's name.
 /// ┌─ What fired ────────────────────────────────────────────────┐
 /// │ [!] Error rate above 1 %   fired 16:22:10  decide in 3:12   │
 /// │     metric error-rate fails: 1.80 %                         │
+/// │     [!] metric error-rate fails  1.80 %               holds │
 /// └─────────────────────────────────────────────────────────────┘
 /// ┌─ Ways back ─────────────────────────────────────────────────┐
 /// │ R1 Kubernetes rollback     takes 0:41 of 5:00    3 steps    │
@@ -33,103 +32,10 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>) {
         " decides. Nothing runs by that: it asks what to do, then for the target's name.",
         theme.text,
     );
-    let fired = app.run.runbook().triggers.len().min(5);
-    let detail = app.run.pending_triggers().count();
-    let area = page.take((fired + detail + 2).max(3).min(page.left() / 2));
-    draw_triggers(app, theme, &mut page.part(area));
+    let area = page.take(triggers::rows(app).min(page.left() / 2));
+    triggers::draw(app, theme, &mut page.part(area));
     let area = page.rest();
     draw_ways(app, theme, &mut page.part(area));
-}
-
-fn draw_triggers(app: &App, theme: &Theme, page: &mut Page<'_>) {
-    let area = page.rest();
-    let pending: Vec<usize> = app.run.pending_triggers().collect();
-    let (title, figures) = if pending.is_empty() {
-        ("Triggers", "nothing has fired".to_owned())
-    } else {
-        (
-            "What fired",
-            format!("{} waiting for a decision", pending.len()),
-        )
-    };
-    let right_style = (!pending.is_empty()).then_some(theme.alarm);
-    let inner = panel(
-        theme,
-        area,
-        page.buffer(),
-        Titles {
-            left: title,
-            right: &figures,
-            right_style,
-            focused: false,
-        },
-    );
-    let mut page = Page::new(page.buffer(), inner);
-    for &trigger in &pending {
-        draw_pending(app, theme, &mut page, trigger);
-    }
-    let quiet = (0..app.run.triggers.len()).filter(|trigger| !pending.contains(trigger));
-    for trigger in quiet {
-        draw_quiet(app, theme, &mut page.pen(), trigger);
-    }
-}
-
-/// A trigger that waits for a decision, with why it fired and how long there is left.
-fn draw_pending(app: &App, theme: &Theme, page: &mut Page<'_>, trigger: usize) {
-    let Some(fired) = &app.run.triggers[trigger].fired else {
-        return;
-    };
-    let definition = &app.run.runbook().triggers[trigger];
-    let mut pen = page.pen();
-    pen.skip(1).put("[!] ", theme.alarm);
-    let decide = match app.run.decision_due(trigger) {
-        Some(due) if due <= app.now.wall => format!(
-            "decision OVERDUE by {}",
-            stopwatch(between(due, app.now.wall))
-        ),
-        Some(due) => format!("decide within {}", stopwatch(between(app.now.wall, due))),
-        None if definition.mode == TriggerMode::Advise => "advice only".to_owned(),
-        None => "waits for a decision".to_owned(),
-    };
-    pen.right(
-        &format!("fired {}Z   {decide} ", wall(fired.at)),
-        theme.alarm,
-    );
-    pen.put(&filled(&definition.title, &app.run.variables), theme.strong);
-    page.pen().skip(5).put(&fired.because, theme.text);
-}
-
-/// A trigger that hasn't fired, or was answered: armed or not, and what its terms say now.
-fn draw_quiet(app: &App, theme: &Theme, pen: &mut Pen<'_>, trigger: usize) {
-    let definition = &app.run.runbook().triggers[trigger];
-    let answered = app.run.triggers[trigger]
-        .fired
-        .as_ref()
-        .and_then(|fired| fired.decision);
-    let state = match answered {
-        Some((decision, at)) => format!("answered {}Z: {}", wall(at), decision.words()),
-        None if definition.condition.is_none() => "by hand".to_owned(),
-        None if app.live.sentinel.blind().is_some() => "disarmed: we are blind".to_owned(),
-        None if definition.armed.contains(&app.run.stage(app.now.wall)) => "armed".to_owned(),
-        None => {
-            let stages = definition
-                .armed
-                .iter()
-                .map(|stage| stage.name())
-                .collect::<Vec<_>>()
-                .join(", ");
-            format!("not armed before {stages}")
-        }
-    };
-    pen.skip(1)
-        .put("    ", theme.dim)
-        .right(&format!("{state} "), theme.dim);
-    let style = if answered.is_some_and(|(decision, _)| decision != Decision::RollBack) {
-        theme.dim
-    } else {
-        theme.text
-    };
-    pen.put(&filled(&definition.title, &app.run.variables), style);
 }
 
 fn draw_ways(app: &App, theme: &Theme, page: &mut Page<'_>) {

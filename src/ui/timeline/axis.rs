@@ -45,6 +45,16 @@ impl Axis {
         Self { from, until, cells }
     }
 
+    /// From one moment to another.
+    pub fn between(from: Timestamp, until: Timestamp, cells: usize) -> Self {
+        Self { from, until, cells }
+    }
+
+    /// Whether a moment lies on it.
+    pub fn contains(&self, at: Timestamp) -> bool {
+        (self.from..=self.until).contains(&at)
+    }
+
     /// The moment at the first cell.
     pub fn from(&self) -> Timestamp {
         self.from
