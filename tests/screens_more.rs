@@ -294,7 +294,12 @@ fn a_fired_trigger_before_the_decision() {
 #[test]
 fn the_trigger_board_says_how_near_each_trigger_is_and_whether_it_can_fire() {
     let mut world = rolling_out();
-    world.samples(0, &[0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6]);
+    world.samples(
+        0,
+        &[
+            0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6,
+        ],
+    );
     world.keys("4");
     snapshot_world("triggers_near_80x24", &world, SMALL);
     snapshot_world("triggers_near_120x40", &world, LARGE);
@@ -307,7 +312,10 @@ fn the_trigger_board_says_how_near_each_trigger_is_and_whether_it_can_fire() {
 #[test]
 fn the_trigger_board_says_how_long_a_breach_has_lasted_and_what_was_decided() {
     let mut world = in_trouble();
-    world.keys("B f").typed("the retry helps").samples(0, &[1.7]);
+    world
+        .keys("B f")
+        .typed("the retry helps")
+        .samples(0, &[1.7]);
     world.keys("4");
     snapshot_world("triggers_settling_80x24", &world, SMALL);
     let shown = text(&drawn(&World::new().keys("4").app, &Theme::default(), SMALL).0);
