@@ -9,6 +9,7 @@ pub mod board;
 pub mod coach;
 pub mod command;
 pub mod deciding;
+pub mod firing;
 pub mod keys;
 pub mod live;
 pub mod output;
@@ -20,6 +21,7 @@ pub mod recording;
 pub mod search;
 pub mod sentinel;
 pub mod triggers;
+pub mod unattended;
 pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -230,6 +232,10 @@ pub struct App {
     issued_attempts: u64,
     /// When running attempts that were asked to stop are killed (monotonic).
     kill_at: Vec<(u64, Duration)>,
+    /// When the bell rings again for a decision that is overdue (monotonic).
+    bell_at: Option<Duration>,
+    /// What goes on without being asked.
+    unattended: unattended::Unattended,
     dirty: bool,
 }
 
@@ -273,6 +279,8 @@ impl App {
             ends: BTreeMap::new(),
             issued_attempts: run.next_attempt() - 1,
             kill_at: Vec::new(),
+            bell_at: None,
+            unattended: unattended::Unattended::default(),
             dirty: true,
             run,
         };
@@ -314,6 +322,10 @@ impl App {
     }
 
     fn handle(&mut self, msg: Msg) -> Vec<Effect> {
+        // Stopping waits for no disk: what isn't done needs no record first.
+        if matches!(msg, Msg::Key(key) if self.stops_unattended(key)) {
+            return self.stop_unattended();
+        }
         if self.is_awaiting()
             && matches!(
                 msg,

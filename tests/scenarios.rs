@@ -19,6 +19,7 @@ use support::world::{Disk, World, runbook_from};
 use tminus::app::keys::Key;
 use tminus::app::output::Line as PrintedLine;
 use tminus::app::overlay::DEAD_TIME;
+use tminus::app::unattended::Doing;
 use tminus::app::view::{Ask, OverlayKind, Row, Screen};
 use tminus::app::{Msg, Options, Saving, Stop};
 use tminus::check::{Reason, Verdict};
@@ -181,6 +182,8 @@ enum Expect {
     Copied { copied: String },
     /// The bell rang so often.
     Bells { bells: usize },
+    /// What goes on without being asked: `counting 10s`, `walking R1.1`, `waits for R1.2`; empty for nothing.
+    Doing { doing: String },
     /// What the board says of our own end of the network; empty while we see.
     BlindTo { blind_to: String },
     /// The program is to be left.
@@ -416,6 +419,7 @@ impl Telling {
             | Expect::Copied { .. }
             | Expect::Bells { .. }
             | Expect::BlindTo { .. }
+            | Expect::Doing { .. }
             | Expect::Left { .. } => self.expect_asked(expect),
             Expect::Notice { .. }
             | Expect::Overlay { .. }
@@ -485,6 +489,7 @@ impl Telling {
                 equal(copied, &asked.copied.last().cloned().unwrap_or_default())
             }
             Expect::Bells { bells } => equal(bells, &asked.bells),
+            Expect::Doing { doing } => equal(doing, &self.doing()),
             Expect::Left { left } => equal(left, &asked.left),
             Expect::BlindTo { blind_to } => {
                 let blind = self.world.app.live.sentinel.blind();
@@ -505,6 +510,19 @@ impl Telling {
                 }
             }
             _ => Err("nothing looks at this expectation".to_owned()),
+        }
+    }
+
+    fn doing(&self) -> String {
+        let app = &self.world.app;
+        let number = |step: StepIndex| app.run.runbook().step(step).number.clone();
+        match app.doing() {
+            None => String::new(),
+            Some(Doing::Counting { left, .. }) => {
+                format!("counting {}", text::format_duration(left))
+            }
+            Some(Doing::Walking { step, waits: true }) => format!("waits for {}", number(step)),
+            Some(Doing::Walking { step, .. }) => format!("walking {}", number(step)),
         }
     }
 

@@ -144,6 +144,7 @@ impl World {
         let entries = self.entries();
         self.to_record.clear();
         self.answers.clear();
+        self.law.forget_announcements();
         self.app = App::new(Arc::clone(&self.runbook), entries, options, self.now);
         self.start();
     }
