@@ -218,11 +218,7 @@ impl App {
             counted: self.now.monotonic,
         });
         let title = &self.run.runbook().rollbacks[announced.rollback].title;
-        let words = format!(
-            "{title} begins by itself in {} s: {} stops it",
-            NOTICE.as_secs(),
-            self.stop_key()
-        );
+        let words = format!("{title} begins by itself: {} stops it", self.stop_key());
         self.say(Tone::Alarm, words);
         vec![Effect::Bell]
     }

@@ -26,7 +26,27 @@ impl World {
     }
 
     pub fn with_mode(mode: Mode) -> Self {
-        let loaded = tminus::runbook::load("kestrel.toml", include_bytes!("kestrel.toml"));
+        Self::with_text(mode, include_str!("kestrel.toml"))
+    }
+
+    /// The trigger on errors may go back by itself.
+    pub fn automatic() -> Self {
+        let text = include_str!("kestrel.toml");
+        let text = text.replacen(
+            "rollback = [\"k8s\"]",
+            "rollback = [\"k8s\"]\nmode = \"auto\"",
+            1,
+        );
+        let text = text.replacen(
+            "title  = \"Kubernetes rollback\"",
+            "title  = \"Kubernetes rollback\"\nauto = true",
+            1,
+        );
+        Self::with_text(Mode::Live, &text)
+    }
+
+    fn with_text(mode: Mode, text: &str) -> Self {
+        let loaded = tminus::runbook::load("kestrel.toml", text.as_bytes());
         let runbook = Arc::new(
             loaded
                 .runbook
