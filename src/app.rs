@@ -105,7 +105,7 @@ pub enum Msg {
     Tick,
     /// Whether this machine can look at others at all, or what is wrong at our own end.
     Sighted(Result<(), String>),
-    /// The machine slept, or a clock jumped: nothing measured before counts.
+    /// The machine slept, a clock was set or the program stopped: nothing measured before counts.
     Slept,
 }
 
@@ -379,7 +379,7 @@ impl App {
                 self.live.forget(self.now);
                 self.say(
                     Tone::Warning,
-                    "this machine slept: everything is being looked at again",
+                    "time jumped (sleep, clock set, stopped): all is being looked at again",
                 );
                 Vec::new()
             }
