@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::{Blind, Judgement, Now};
+use crate::check::{Judgement, Now, Reading};
 use crate::journal::{AUTO, Entry, Event, Outcome};
 use crate::run::Run;
 use crate::runbook::{Runbook, StepIndex};
@@ -72,7 +72,7 @@ pub enum Msg {
         /// Position in the runbook's metrics.
         metric: usize,
         /// The number, or why there is none.
-        sample: Result<f64, Blind>,
+        sample: Reading,
     },
     /// A command runs.
     Spawned {

@@ -300,7 +300,7 @@ fn happen(world: &mut World, happening: &Happening) {
         Happening::Leap(time) => world.leap(time),
         Happening::ShiftWall(seconds) => world.shift_wall(SignedDuration::from_secs(seconds)),
         Happening::Slept => world.send(Msg::Slept),
-        Happening::Stop(time) => world.stop(*time),
+        Happening::Stop(time) => world.stop(time),
         Happening::Looks(true) => world.release_looks(),
         Happening::Looks(false) => world.looks_wait = true,
         Happening::Resume { read_only } => world.resume(options(read_only)),
@@ -332,7 +332,10 @@ fn happen_outside(world: &mut World, happening: Happening) {
                 detail: "nan".to_owned(),
             };
             let sample = if value.is_nan() { Err(nan) } else { Ok(value) };
-            world.send(Msg::Sampled { metric, sample });
+            world.send(Msg::Sampled {
+                metric,
+                sample: sample.into(),
+            });
         }
         Happening::Spawned(attempt) => world.send(Msg::Spawned { attempt, pid: 7 }),
         Happening::Output(attempt, lines) => world.send(Msg::Output {

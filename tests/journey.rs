@@ -69,7 +69,7 @@ title = "Proved"
 [[check]]
 id = "there"
 title = "It is there"
-file = { path = "." }
+file = { path = "proved.toml" }
 expect = ["exists"]
 every = "1s"
 timeout = "500ms"

@@ -330,7 +330,7 @@ fn a_rollback_that_begins_by_itself_says_so_and_how_to_stop_it() {
     let mut world = rolled_out_in(World::automatic());
     let breach = || Msg::Sampled {
         metric: 0,
-        sample: Ok(1.9),
+        sample: Ok(1.9).into(),
     };
     world
         .ended(Outcome::Exited { code: 0 }, 130)

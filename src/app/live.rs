@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Effect;
 use super::sentinel::{Sentinel, Sight};
-use crate::check::{Blind, CheckState, Judgement, MetricState, Now, Verdict};
+use crate::check::{Caveats, CheckState, Judgement, MetricState, Now, Reading, Verdict};
 use crate::run::Run;
 use crate::runbook::{Proof, Runbook, StepIndex};
 
@@ -219,13 +219,10 @@ impl Live {
         &mut self,
         metric: usize,
         now: Now,
-        sample: Result<f64, Blind>,
+        reading: Reading,
     ) -> Option<(Verdict, Verdict)> {
         let (state, turn) = &mut self.metrics[metric];
-        let flip = turn
-            .answered()
-            .then(|| state.observe(now, sample))
-            .flatten();
+        let flip = turn.answered().then(|| state.read(now, reading)).flatten();
         flip.map(|flip| (flip.from, flip.to))
     }
 
@@ -286,8 +283,11 @@ impl Live {
                 .map_or_else(String::new, |(judgement, _)| judgement.observed.clone()),
             Proof::Metric(metric) => {
                 let unit = &self.runbook.metrics[metric].unit;
-                let value = self.metrics[metric].0.value();
-                value.map_or_else(String::new, |value| format_value(value, unit))
+                let state = &self.metrics[metric].0;
+                let value = state.value();
+                value.map_or_else(String::new, |value| {
+                    format_reading(value, unit, state.caveats())
+                })
             }
         }
     }
@@ -335,6 +335,12 @@ pub fn format_value(value: f64, unit: &str) -> String {
         "" => number,
         unit => format!("{number} {unit}"),
     }
+}
+
+/// The same for a number that may be less than it looks: `≥1.00 s` for a lower bound.
+pub fn format_reading(value: f64, unit: &str, caveats: &Caveats) -> String {
+    let bound = if caveats.at_least { "≥" } else { "" };
+    format!("{bound}{}", format_value(value, unit))
 }
 
 #[cfg(test)]

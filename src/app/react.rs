@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::sentinel::Sight;
 use super::view::{Screen, Tone};
 use super::{App, Effect, Saving, Spawn, Stop};
-use crate::check::{Blind, Judgement, Verdict};
+use crate::check::{Judgement, Reading, Verdict};
 use crate::journal::{AUTO, Direction, Ending, Entry, Event, Evidence};
 use crate::run::Status;
 use crate::run::rollback::RollbackStage;
@@ -204,14 +204,14 @@ impl App {
         self.record_flip(Proof::Check(check), flip, observed)
     }
 
-    pub(super) fn on_sampled(&mut self, metric: usize, sample: Result<f64, Blind>) -> Vec<Effect> {
+    pub(super) fn on_sampled(&mut self, metric: usize, reading: Reading) -> Vec<Effect> {
         self.dirty = true;
         let unit = self.run.runbook().metrics[metric].unit.clone();
-        let observed = match &sample {
-            Ok(value) => super::live::format_value(*value, &unit),
+        let observed = match &reading.value {
+            Ok(value) => super::live::format_reading(*value, &unit, &reading.caveats),
             Err(blind) => blind.detail.clone(),
         };
-        let flip = self.live.sampled(metric, self.now, sample);
+        let flip = self.live.sampled(metric, self.now, reading);
         self.record_flip(Proof::Metric(metric), flip, observed)
     }
 

@@ -168,7 +168,7 @@ impl World {
         for (metric, value) in [(0, 0.05), (1, 312.0)] {
             self.send(Msg::Sampled {
                 metric,
-                sample: Ok(value),
+                sample: Ok(value).into(),
             });
         }
         self.check(1, Verdict::Unknown(Reason::Timeout), "")
@@ -197,7 +197,7 @@ impl World {
         for &value in values {
             self.send(Msg::Sampled {
                 metric,
-                sample: Ok(value),
+                sample: Ok(value).into(),
             })
             .wait(5);
         }
@@ -210,7 +210,10 @@ impl World {
             reason: Reason::Timeout,
             detail: "no answer".to_owned(),
         });
-        self.send(Msg::Sampled { metric, sample })
+        self.send(Msg::Sampled {
+            metric,
+            sample: sample.into(),
+        })
     }
 
     fn latest_attempt(&self) -> u64 {

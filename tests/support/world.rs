@@ -309,7 +309,10 @@ impl World {
             reason,
             detail: String::new(),
         });
-        self.see(Msg::Sampled { metric, sample });
+        self.see(Msg::Sampled {
+            metric,
+            sample: sample.into(),
+        });
     }
 
     fn see(&mut self, answer: Msg) {
