@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::{Judgement, Now, Reading};
+use crate::check::{Baseline, Judgement, Now, Reading};
 use crate::journal::{AUTO, Entry, Event, Outcome};
 use crate::run::Run;
 use crate::runbook::{Runbook, StepIndex};
@@ -232,6 +232,10 @@ pub struct App {
     issued_attempts: u64,
     /// When running attempts that were asked to stop are killed (monotonic).
     kill_at: Vec<(u64, Duration)>,
+    /// Whether this session has seen the run before its launch: only then it can know what was so before it.
+    before_launch: bool,
+    /// Baselines that were taken and aren't recorded yet.
+    unrecorded_baselines: BTreeMap<usize, Baseline>,
     /// When the bell rings again for a decision that is overdue (monotonic).
     bell_at: Option<Duration>,
     /// What goes on without being asked.
@@ -279,6 +283,8 @@ impl App {
             ends: BTreeMap::new(),
             issued_attempts: run.next_attempt() - 1,
             kill_at: Vec::new(),
+            before_launch: false,
+            unrecorded_baselines: BTreeMap::new(),
             bell_at: None,
             unattended: unattended::Unattended::default(),
             dirty: true,

@@ -136,6 +136,12 @@ enum Expect {
         reason: Option<String>,
         signed: Option<String>,
         by: Option<String>,
+        /// What stands behind it: `check api`.
+        source: Option<String>,
+        /// What was seen.
+        observed: Option<String>,
+        /// How long before it was recorded that was seen.
+        seen_before: Option<String>,
     },
     /// The command that was started last.
     Spawned { spawned: String },
@@ -471,6 +477,9 @@ impl Telling {
             reason,
             signed,
             by,
+            source,
+            observed,
+            seen_before,
         } = expect
         else {
             return Ok(());
@@ -487,7 +496,15 @@ impl Telling {
         name(value, state.value.clone())?;
         name(reason, state.reason.clone())?;
         name(signed, state.signed.clone())?;
-        name(by, state.by.clone())
+        name(by, state.by.clone())?;
+        let evidence = state.evidence.as_ref();
+        name(source, evidence.map(|evidence| evidence.source.clone()))?;
+        name(observed, evidence.map(|evidence| evidence.observed.clone()))?;
+        let ago = state.at.zip(evidence).map(|(at, evidence)| {
+            let ago = at.duration_since(evidence.at).unsigned_abs();
+            text::format_duration(Duration::from_secs(ago.as_secs()))
+        });
+        name(seen_before, ago)
     }
 
     fn expect_asked(&mut self, expect: &Expect) -> Result<(), String> {

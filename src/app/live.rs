@@ -292,6 +292,15 @@ impl Live {
         }
     }
 
+    /// When something that proves was seen last, by the wall clock of that moment.
+    pub fn seen_at(&self, proof: Proof) -> Option<jiff::Timestamp> {
+        let at = match proof {
+            Proof::Check(check) => self.checks[check].0.latest().map(|(_, at)| at),
+            Proof::Metric(metric) => self.metrics[metric].0.sampled_at(),
+        };
+        at.map(|at| at.wall)
+    }
+
     /// How something that proves is named in evidence.
     pub fn source(&self, proof: Proof) -> String {
         match proof {

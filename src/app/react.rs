@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::sentinel::Sight;
 use super::view::{Screen, Tone};
 use super::{App, Effect, Saving, Spawn, Stop};
-use crate::check::{Judgement, Reading, Verdict};
+use crate::check::{Baseline, Judgement, Reading, Verdict};
 use crate::journal::{AUTO, Direction, Ending, Entry, Event, Evidence};
 use crate::run::Status;
 use crate::run::rollback::RollbackStage;
@@ -339,44 +339,49 @@ impl App {
         )
     }
 
-    /// Baselines are taken once, when the launch begins, from what was sampled before it.
+    /// Baselines are taken once, at the moment the launch begins, from what was sampled before it. A session that finds
+    /// the launch begun takes none: what it samples is what the baseline is there to be compared with.
     fn tend_baselines(&mut self) -> Vec<Effect> {
         if self.run.stage(self.now.wall) == Stage::PreLaunch {
+            self.before_launch = true;
             return Vec::new();
         }
-        let runbook = self.run.runbook().clone();
-        let wanted = runbook
-            .metrics
-            .iter()
-            .enumerate()
-            .filter(|(_, metric)| metric.baseline.is_some());
-        let missing: Vec<usize> = wanted
-            .map(|(at, _)| at)
-            .filter(|at| !self.run.baselines.contains_key(at))
-            .collect();
-        missing
+        if std::mem::take(&mut self.before_launch) {
+            self.take_baselines();
+        }
+        let run = &self.run;
+        self.unrecorded_baselines
+            .retain(|metric, _| !run.baselines.contains_key(metric));
+        let taken = self.unrecorded_baselines.clone();
+        taken
             .into_iter()
-            .filter_map(|at| {
-                let metric = runbook.metrics[at].id.clone();
-                if self.is_requested(&format!("baseline {metric}")) {
-                    return None;
-                }
-                let baseline = self.live.capture_baseline(at, self.now)?;
-                let crate::check::Baseline {
-                    median, low, high, ..
-                } = baseline;
-                let name = format!("baseline {metric}");
-                self.record_auto(
-                    name,
-                    Event::BaselineCaptured {
-                        metric,
-                        median,
-                        low,
-                        high,
-                    },
-                )
-            })
+            .filter_map(|(at, baseline)| self.record_baseline(at, baseline))
             .collect()
+    }
+
+    fn take_baselines(&mut self) {
+        for metric in 0..self.run.runbook().metrics.len() {
+            if self.run.baselines.contains_key(&metric) {
+                continue;
+            }
+            if let Some(baseline) = self.live.capture_baseline(metric, self.now) {
+                self.unrecorded_baselines.insert(metric, baseline);
+            }
+        }
+    }
+
+    fn record_baseline(&mut self, metric: usize, baseline: Baseline) -> Option<Effect> {
+        let metric = self.run.runbook().metrics[metric].id.clone();
+        let Baseline { median, low, high } = baseline;
+        self.record_auto(
+            format!("baseline {metric}"),
+            Event::BaselineCaptured {
+                metric,
+                median,
+                low,
+                high,
+            },
+        )
     }
 
     /// Steps that prove themselves, and proofs that no longer hold.

@@ -389,8 +389,14 @@ impl App {
         Evidence {
             source: join(&|proof| self.live.source(proof)),
             observed: join(&|proof| self.live.observed(proof)),
-            at: self.now.wall,
+            at: self.seen_since(proofs),
         }
+    }
+
+    /// Evidence is as old as the oldest sample in it. A clock that was set since makes none of it younger than now.
+    fn seen_since(&self, proofs: &[Proof]) -> jiff::Timestamp {
+        let seen = proofs.iter().filter_map(|&proof| self.live.seen_at(proof));
+        seen.fold(self.now.wall, jiff::Timestamp::min)
     }
 
     fn take_back(&mut self) -> Vec<Effect> {

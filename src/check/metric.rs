@@ -190,6 +190,11 @@ impl MetricState {
         Some(now.monotonic.saturating_sub(at.monotonic))
     }
 
+    /// When the last sample was taken.
+    pub fn sampled_at(&self) -> Option<Now> {
+        self.latest.as_ref().map(|(_, at)| *at)
+    }
+
     /// The samples so far.
     pub fn series(&self) -> &Series {
         &self.series
