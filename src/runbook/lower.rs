@@ -7,7 +7,9 @@
 mod advice;
 mod drills;
 mod lists;
+mod metrics;
 mod names;
+mod notations;
 mod probes;
 mod steps;
 mod texts;
@@ -78,8 +80,7 @@ struct Lowering<'a> {
     /// What is said when there is nothing worse to say.
     advice: Vec<Diagnostic>,
     names: Names,
-    /// Each variable's name, with its place and whether it is secret.
-    variables: HashMap<String, (Range<usize>, bool)>,
+    variables: HashMap<String, Known>,
     steps: Vec<Step>,
     /// Whether a variable may have been cut out.
     variables_in_doubt: bool,
@@ -89,6 +90,13 @@ struct Lowering<'a> {
     limits: Vec<(bool, bool)>,
     /// Of each rollback, whether a trigger may start it.
     automatic_rollbacks: Vec<bool>,
+}
+
+/// What texts have to know of a variable.
+struct Known {
+    place: Range<usize>,
+    secret: bool,
+    default: Option<String>,
 }
 
 /// One table of a list.
@@ -250,8 +258,13 @@ impl Lowering<'_> {
     fn variables(&mut self, variables: Vec<(Text, Located<VariableTable>)>) -> Vec<Variable> {
         for (name, table) in &variables {
             self.check_variable_name(name);
-            self.variables
-                .insert(name.value.clone(), (name.span.clone(), table.value.secret));
+            let default = table.value.default.as_ref();
+            let known = Known {
+                place: name.span.clone(),
+                secret: table.value.secret,
+                default: default.map(|default| default.value.clone()),
+            };
+            self.variables.insert(name.value.clone(), known);
         }
         variables
             .into_iter()
