@@ -37,6 +37,9 @@ use crate::check::Severity;
 /// The one format this program reads.
 const FORMAT: i64 = 1;
 
+/// So many other places are shown with a mistake.
+const MOST_RELATED: usize = 4;
+
 /// The place of the document's root table.
 const ROOT: Range<usize> = 0..0;
 
@@ -50,6 +53,7 @@ pub(super) fn lower(document: Document, source: &str, gaps: &Gaps) -> (Runbook, 
         names: Names::default(),
         variables: HashMap::new(),
         steps: Vec::new(),
+        missed: HashMap::new(),
         variables_in_doubt: gaps.has(&ROOT, "vars")
             || document
                 .vars
@@ -82,6 +86,8 @@ struct Lowering<'a> {
     names: Names,
     variables: HashMap<String, Known>,
     steps: Vec<Step>,
+    /// What was missing, with the position of its report among the problems.
+    missed: HashMap<String, usize>,
     /// Whether a variable may have been cut out.
     variables_in_doubt: bool,
     /// Of each check.
@@ -180,6 +186,19 @@ impl Lowering<'_> {
 
     fn report(&mut self, diagnostic: Diagnostic) {
         self.problems.push(diagnostic);
+    }
+
+    /// Reports what is missing; where it is missed again, only the place is added. What is named often and defined
+    /// nowhere is one mistake.
+    fn report_once(&mut self, what: String, diagnostic: Diagnostic) {
+        let Some(first) = self.missed.get(&what) else {
+            self.missed.insert(what, self.problems.len());
+            return self.report(diagnostic);
+        };
+        let related = &mut self.problems[*first].related;
+        if related.len() < MOST_RELATED {
+            related.push((diagnostic.span, "here too".to_owned()));
+        }
     }
 
     fn error(
@@ -441,11 +460,12 @@ impl Lowering<'_> {
         let phases = document.phase.iter();
         let sections = phases.flat_map(|phase| &phase.value.section);
         for section in sections {
-            for option in &section.value.option {
-                let table = &option.value;
-                let id = text_or_slug(table.id.as_ref(), table.title.as_ref());
-                self.names.add(Kind::Option, id, option.span.clone());
+            if self.gaps.has(&section.span, "option") {
+                self.names.doubt(Kind::Option);
             }
+            self.collect_list(Kind::Option, "option", &section.value.option, |option| {
+                (&option.id, &option.title)
+            });
         }
         self.collect_list(Kind::Check, "check", &document.check, |check| {
             (&check.id, &check.title)
@@ -473,7 +493,8 @@ impl Lowering<'_> {
     ) {
         for table in tables {
             let (id, title) = named(&table.value);
-            if self.gaps.has(&table.span, "id") || self.gaps.has(&table.span, "title") {
+            let unnamed = id.is_none() && title.is_none();
+            if unnamed || self.gaps.has(&table.span, "id") || self.gaps.has(&table.span, "title") {
                 self.names.doubt(kind);
             }
             let place = id.as_ref().map_or(&table.span, |id| &id.span);

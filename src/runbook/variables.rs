@@ -135,7 +135,7 @@ pub enum VariableError {
         "{of}: its `{key}` can't be used with these values: {message}; give its variables others"
     )]
     Notation {
-        /// The check, metric or message, `check api`.
+        /// The check, metric or message, with its id.
         of: String,
         /// The key.
         key: &'static str,
@@ -351,7 +351,7 @@ impl<'v> Filling<'v> {
         self.fill_lists(runbook);
         let metrics = runbook.metrics.iter();
         let mut errors: Vec<VariableError> = metrics
-            .flat_map(|metric| misfits(&format!("metric {}", metric.id), metric.source.notated()))
+            .flat_map(|metric| misfits(&format!("metric `{}`", metric.id), metric.source.notated()))
             .collect();
         let checks = runbook.checks.iter_mut();
         errors.extend(checks.flat_map(|check| self.fill_check(check)));
@@ -359,7 +359,7 @@ impl<'v> Filling<'v> {
             let webhook = message.webhook.iter();
             let notated = webhook.map(|url| ("webhook", Notation::WebUrl, url.as_str()));
             errors.extend(misfits(
-                &format!("message {}", message.id),
+                &format!("message `{}`", message.id),
                 notated.collect(),
             ));
         }
@@ -460,7 +460,7 @@ impl<'v> Filling<'v> {
             .into_iter()
             .for_each(|text| self.sent(text));
         let kind = check.probe.kind();
-        let mut errors = misfits(&format!("check {}", check.id), check.probe.notated());
+        let mut errors = misfits(&format!("check `{}`", check.id), check.probe.notated());
         for expectation in check
             .expect
             .iter_mut()

@@ -83,9 +83,10 @@ impl Lowering<'_> {
                 "write another `id` for this phase",
             );
         }
+        // In a stage that can't be read any order may be meant, and the one that asks least is taken.
         let stage = self
             .required(table.stage, &span, "stage", "phase")
-            .unwrap_or(Stage::PreLaunch);
+            .unwrap_or(Stage::Launch);
         let at = self.offset(table.at.as_ref());
         let holder = Holder {
             phase: index,

@@ -118,7 +118,7 @@ impl Lowering<'_> {
         if let Some(place) = place {
             diagnostic = diagnostic.related(place, "defined here");
         }
-        self.report(diagnostic);
+        self.report_once(format!("${name}"), diagnostic);
     }
 
     /// The place in the file of a byte range inside a string's value.
