@@ -110,7 +110,7 @@ fn what_a_probe_is_pointed_at_is_judged_when_the_file_is_read() {
         ),
         (
             "host",
-            check("dns = { name = 'h', resolvers = ['1.1.1.1', '8.8.8.8▶:dns'] }"),
+            check("dns = { name = 'h', resolvers = ['1.1.1.1', '▶8.8.8.8:dns'] }"),
         ),
         ("path", check("file = { path = '▶' }\nexpect = 'exists'")),
         ("url", check("alerts = { url = '▶alertmanager:9093' }")),
@@ -377,4 +377,151 @@ gate = { question = "Go?", hold = "long" }
         (28, "duration"),
     ];
     assert_eq!(places, expected, "{}", loaded.render(false));
+}
+
+/// A runbook of which nothing has to be said: a metric, a trigger on it, a step, a rollback.
+const CALM: &str = r#"format = 1
+title = "Sample"
+[[metric]]
+id = "load"
+command = { run = "cat /proc/loadavg" }
+fail = "> 4"
+[[trigger]]
+title = "T"
+when = "metric load fails"
+rollback = "back"
+[[phase]]
+title = "Before"
+stage = "pre-launch"
+at = "T-10m"
+[[phase]]
+title = "Launch"
+stage = "launch"
+[[phase.section]]
+title = "Deploy"
+steps = ["Deploy it"]
+[[rollback]]
+id = "back"
+title = "Back"
+within = "5m"
+steps = [{ title = "Undo", run = "undo", level = "safe", takes = "4m", timeout = "8m" }]
+"#;
+
+/// Codes and lines of what is said after a change to it.
+fn said(from: &str, to: &str) -> Vec<(String, String)> {
+    let changed = CALM.replacen(from, to, 1);
+    assert_ne!(changed, CALM, "{from}");
+    let findings = load("s.toml", changed.as_bytes()).findings();
+    let line = |line: usize| changed.lines().nth(line - 1).unwrap_or_default().to_owned();
+    findings
+        .into_iter()
+        .inspect(|finding| assert!(finding.help.is_some(), "{} has no help", finding.code))
+        .map(|finding| (finding.code, line(finding.line)))
+        .collect()
+}
+
+#[test]
+fn rules_that_cannot_do_what_their_author_expects_are_warned_of_at_their_line() {
+    assert_eq!(load("s.toml", CALM.as_bytes()).diagnostics, []);
+    let limit = "fail = \"> 4\"";
+    for (from, to, code, line) in [
+        (
+            "[[phase]]",
+            "[[check]]\nid = 'c'\ntcp = { host = 'h', port = 1 }\n[[phase]]",
+            "unused-check",
+            "[[check]]",
+        ),
+        (
+            "when = \"metric load fails\"",
+            "manual = true",
+            "unused-metric",
+            "[[metric]]",
+        ),
+        ("fails\"", "fails for 5s\"", "for-too-short", "[[trigger]]"),
+        (
+            limit,
+            "fail = '> 4'\nwarn = '> 5'",
+            "warn-behind-fail",
+            "warn = '> 5'",
+        ),
+        (
+            limit,
+            "fail = '< 4'\nwarn = '< 3'",
+            "warn-behind-fail",
+            "warn = '< 3'",
+        ),
+        (
+            limit,
+            "fail = '> 4'\nclear = '< 9'",
+            "clear-beyond-limit",
+            "clear = '< 9'",
+        ),
+        (
+            limit,
+            "fail = '> 4'\nclear = '> 1'",
+            "clear-beyond-limit",
+            "clear = '> 1'",
+        ),
+        (
+            limit,
+            "fail = '> 4'\nfloor = '> 1'",
+            "no-effect",
+            "floor = '> 1'",
+        ),
+        (
+            limit,
+            "fail = '> 4'\nmin_events = 5",
+            "no-effect",
+            "min_events = 5",
+        ),
+        (
+            limit,
+            "fail = '> 2 * baseline'\nfloor = '> 1'\nbaseline = '15m'",
+            "baseline-too-long",
+            "[[metric]]",
+        ),
+        (
+            "within = \"5m\"",
+            "within = \"3m\"",
+            "over-budget",
+            "[[rollback]]",
+        ),
+        (
+            "timeout = \"8m\"",
+            "timeout = \"4m\"",
+            "timeout-too-short",
+            "steps = [{ title = \"Undo\", run = \"undo\", level = \"safe\", takes = \"4m\", timeout = \"4m\" }]",
+        ),
+    ] {
+        assert_eq!(said(from, to), [(code.to_owned(), line.to_owned())], "{to}");
+    }
+}
+
+#[test]
+fn what_makes_sense_is_left_alone() {
+    let limit = "fail = \"> 4\"";
+    for (from, to) in [
+        (
+            "[[phase]]",
+            "[[check]]\nid = 'c'\nseverity = 'warn'\ntcp = { host = 'h', port = 1 }\n[[phase]]",
+        ),
+        ("fails\"", "fails for 10s\""),
+        (limit, "fail = '> 4'\nwarn = '> 3'\nclear = '< 2'"),
+        (limit, "fail = '> 4'\nclear = '<= 4'"),
+        (
+            limit,
+            "fail = '> 2 * baseline'\nfloor = '> 1'\nbaseline = '10m'",
+        ),
+        (
+            "steps = [\"Deploy it\"]",
+            "steps = [{ title = 'Known', metric = 'free', record = { label = 'x' } }]\n[[metric]]\nid = 'free'\ncommand = { run = 'x' }",
+        ),
+    ] {
+        assert_eq!(said(from, to), [], "{to}");
+    }
+    let proves = "steps = [{ title = 'Good', metric = 'free' }]\n[[metric]]\nid = 'free'\ncommand = { run = 'x' }";
+    assert_eq!(
+        said("steps = [\"Deploy it\"]", proves),
+        [("no-limit".to_owned(), "[[metric]]".to_owned())]
+    );
 }

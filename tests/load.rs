@@ -34,7 +34,7 @@ fail = "> 4"
 [[rollback]]
 id = "back"
 title = "Back"
-steps = [{ title = "Undo it", run = "undo", level = "safe", metric = "load" }]
+steps = [{ title = "Undo it", run = "undo", level = "safe", check = "api", metric = "load" }]
 "#;
 
 fn sound(text: &str) -> Runbook {

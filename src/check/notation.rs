@@ -291,16 +291,13 @@ fn record(text: &str) -> Result<(), SyntaxError> {
 }
 
 fn resolver(text: &str) -> Result<(), SyntaxError> {
-    let text = text.trim();
-    let known = text.parse::<SocketAddr>().is_ok() || text.parse::<IpAddr>().is_ok();
-    if known {
+    let bare = text.trim();
+    let address = bare.parse::<SocketAddr>().is_ok() || bare.parse::<IpAddr>().is_ok();
+    if address || name(bare).is_ok() {
         return Ok(());
     }
     let help = "write an address, with a port or without, a name, or `authoritative`";
-    name(text).map_err(|error| SyntaxError {
-        help: Some(help.to_owned()),
-        ..error
-    })
+    Err(wrong("this is no resolver", help, text))
 }
 
 /// A token of RFC 9110, section 5.6.2.
@@ -530,7 +527,7 @@ mod tests {
             (Port, "65536", 0..5),
             (Port, "https", 0..5),
             (Record, "PTR", 0..3),
-            (Resolver, "8.8.8.8:dns", 7..8),
+            (Resolver, "8.8.8.8:dns", 0..11),
             (Method, "GET /", 3..4),
             (HeaderName, "X Frame", 1..2),
             (HeaderName, "", 0..0),

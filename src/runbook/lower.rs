@@ -6,11 +6,13 @@
 
 mod advice;
 mod drills;
+mod limits;
 mod lists;
 mod metrics;
 mod names;
 mod notations;
 mod probes;
+mod reach;
 mod steps;
 mod texts;
 mod triggers;

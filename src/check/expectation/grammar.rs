@@ -162,7 +162,8 @@ fn search(cursor: &mut Cursor<'_>) -> Result<Option<Regex>, SyntaxError> {
 
 fn header(cursor: &mut Cursor<'_>) -> Result<Test, SyntaxError> {
     let before = *cursor;
-    let name = cursor.word().0.to_ascii_lowercase();
+    let (name, at) = cursor.word();
+    let name = name.to_ascii_lowercase();
     if name.is_empty() {
         return Err(before.error(
             "the header's name is missing",
@@ -170,8 +171,9 @@ fn header(cursor: &mut Cursor<'_>) -> Result<Test, SyntaxError> {
         ));
     }
     if !is_header_name(&name) {
-        return Err(before.error(
-            "this isn't a header's name",
+        return Err(syntax_error(
+            at,
+            "this isn't a header's name".to_owned(),
             Some("write it like `header location exists`"),
         ));
     }

@@ -34,6 +34,7 @@ impl Lowering<'_> {
             [&table.warn, &table.fail, &table.clear].map(|limit| self.limit(limit.as_ref()));
         self.check_baseline(&table, &limits, &span);
         self.advise_on_floor(&table, &limits);
+        self.advise_on_limits(&table, &limits);
         let sustained = self.duration(table.sustained.as_ref()).unwrap_or_default();
         self.advise_on_time(table.sustained.as_ref(), sustained, every);
         let [warn, fail, clear] = limits;

@@ -457,13 +457,16 @@ impl Lowering<'_> {
                 "write what to run, or leave `run` out",
             );
         }
+        let takes = self.duration(text.takes.as_ref());
+        let timeout = self.some_duration(text.timeout.as_ref());
+        self.advise_on_timeout(text.timeout.as_ref(), takes, timeout);
         Command {
             run: text.run.value,
             undo: text.undo.map(|undo| undo.value),
             level,
             level_written: text.level.is_some(),
-            takes: self.duration(text.takes.as_ref()),
-            timeout: self.some_duration(text.timeout.as_ref()),
+            takes,
+            timeout,
             tty: text.tty.is_some_and(|tty| tty.value),
             dir: self.optional(text.dir, Use::Shown),
             auto: text.auto.is_some_and(|auto| auto.value),
