@@ -481,7 +481,7 @@ impl Lowering<'_> {
         self.automatic_rollbacks = document
             .rollback
             .iter()
-            .map(|rollback| rollback.value.auto)
+            .map(|rollback| rollback.value.auto || self.gaps.has(&rollback.span, "auto"))
             .collect();
         self.collect_roles(document);
     }

@@ -29,7 +29,7 @@ impl Lowering<'_> {
             "metric",
             siblings,
         );
-        let (every, timeout) = self.rhythm(table.every.as_ref(), table.timeout.as_ref());
+        let (every, timeout) = self.rhythm(&span, table.every.as_ref(), table.timeout.as_ref());
         let limits =
             [&table.warn, &table.fail, &table.clear].map(|limit| self.limit(limit.as_ref()));
         self.check_baseline(&table, &limits, &span);

@@ -53,7 +53,7 @@ impl Lowering<'_> {
             "check",
             siblings,
         );
-        let (every, timeout) = self.rhythm(table.every.as_ref(), table.timeout.as_ref());
+        let (every, timeout) = self.rhythm(&span, table.every.as_ref(), table.timeout.as_ref());
         let fail_after = self.whole(table.fail_after.as_ref(), 1..=1000).unwrap_or(3);
         let recover_after = self
             .whole(table.recover_after.as_ref(), 1..=1000)
@@ -113,10 +113,13 @@ impl Lowering<'_> {
 
     pub(super) fn rhythm(
         &mut self,
+        span: &Range<usize>,
         every: Option<&DurationText>,
         timeout: Option<&DurationText>,
     ) -> (Duration, Duration) {
-        let interval = self.duration(every).unwrap_or(EVERY);
+        let read = self.duration(every);
+        let unreadable = self.gaps.has(span, "every") || (every.is_some() && read.is_none());
+        let interval = read.unwrap_or(EVERY);
         if let Some(written) = every.filter(|_| interval < SHORTEST) {
             let help = format!("write `{}` or more", format_duration(SHORTEST));
             self.error(
@@ -137,7 +140,7 @@ impl Lowering<'_> {
                 "nothing can be seen in no time",
                 "write a time like `3s`",
             );
-        } else if limit >= interval && interval >= SHORTEST {
+        } else if limit >= interval && interval >= SHORTEST && !unreadable {
             self.report_timeout(span, every, interval, limit);
         }
         (interval, limit)

@@ -118,6 +118,8 @@ impl Lowering<'_> {
         let id = self.identify(table.id, Some(&title), &span, "section", siblings);
         let number = format!("{}.{}", holder.phase + 1, index + 1);
         let order = table.order.unwrap_or(match holder.stage {
+            // Any may be meant, and this is the one that nothing is said against.
+            _ if self.gaps.has(&span, "order") => Order::ReadDo,
             Stage::Launch => Order::ReadDo,
             Stage::PreLaunch | Stage::PostLaunch => Order::DoConfirm,
         });

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod every_key;
+
 use std::collections::BTreeMap;
 
 use tminus::runbook::diagnostic::line_column;
@@ -268,7 +270,7 @@ fn a_refused_version_that_comes_with_the_run_is_tried() {
     assert!(at_start(&runbook, "9").is_err());
 }
 
-const KESTREL: &str = include_str!("fixtures/kestrel.toml");
+const KESTREL: &str = include_str!("../fixtures/kestrel.toml");
 
 /// What the loader says of the example with this line in the place of another.
 fn with_line(number: usize, line: &str) -> Loaded {
