@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::blocks::{Block, Item, Kind, List};
+use super::blocks::{Block, Item, Kind, List, is_check_table};
 use super::fields;
 use super::marks::legend_entry;
 use super::outline::{Choice, Outline, Phase, Section, Step};
@@ -47,11 +47,16 @@ pub(super) fn arrange(document: Document, shared: &mut Shared) -> Outline {
     arranger.finish()
 }
 
-/// In a document without any box the ordered lists are the steps, and without those the bullets.
+/// In a document without any box the ordered lists are the steps, and rows of tables that list things to do; without
+/// those the bullets.
 fn mode_of(root: &Node) -> Mode {
-    let (mut boxes, mut ordered) = (0, false);
+    let (mut boxes, mut ordered, mut rows) = (0, false, false);
     visit(root, &mut |node| {
         boxes += super::blocks::boxes_in(&node.blocks);
+        rows |= node
+            .blocks
+            .iter()
+            .any(|block| matches!(&block.kind, Kind::Table(rows) if is_check_table(rows)));
         ordered |= node
             .blocks
             .iter()
@@ -60,7 +65,8 @@ fn mode_of(root: &Node) -> Mode {
     let plain = is_export(root);
     Mode {
         ordered: boxes == 0 && !plain,
-        bullets: boxes == 0 && !ordered && !plain,
+        bullets: boxes == 0 && !ordered && !rows && !plain,
+        rows: boxes == 0 && !plain,
         plain,
         ..Mode::default()
     }
@@ -484,7 +490,7 @@ impl Arranger<'_> {
                 ..Section::default()
             }),
             None => {
-                self.pending.push(format!("{}:", node.title));
+                self.pending.push(as_label(&node.title));
                 self.pending.extend(text);
             }
         }
@@ -503,7 +509,7 @@ impl Arranger<'_> {
         texts.extend(gathered.text);
         self.outline.comments.extend(gathered.comments);
         for child in &mut node.children {
-            texts.push(format!("{}:", child.title));
+            texts.push(as_label(&child.title));
             texts.extend(self.texts_of(child));
         }
         texts
@@ -583,6 +589,11 @@ impl Arranger<'_> {
         }
         title.or(named).filter(|title| !title.trim().is_empty())
     }
+}
+
+/// A heading that became a line of text.
+fn as_label(title: &str) -> String {
+    format!("{}:", title.trim_end_matches(':'))
 }
 
 fn phase(title: &str, stage: Stage, at: Option<SignedDuration>) -> Phase {

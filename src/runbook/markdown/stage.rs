@@ -302,11 +302,11 @@ fn without_pre_release(words: Vec<String>) -> Vec<String> {
         let pair = words[at] == "pre" && words.get(at + 1).is_some_and(|word| word == "release");
         at > first && (pair || words[at] == "prerelease")
     };
-    let keep: Vec<bool> = (0..words.len())
-        .map(|at| !thing(at) && !(at > 0 && thing(at - 1) && words[at] == "release"))
-        .collect();
+    let part = |at: usize| thing(at) || (at > 0 && thing(at - 1) && words[at] == "release");
+    let keep: Vec<bool> = (0..words.len()).map(|at| !part(at)).collect();
     let kept = words.into_iter().zip(keep);
-    kept.filter_map(|(word, keep)| keep.then_some(word)).collect()
+    kept.filter_map(|(word, keep)| keep.then_some(word))
+        .collect()
 }
 
 /// Words, or pairs of words, that name a stage; the first row that is met decides.

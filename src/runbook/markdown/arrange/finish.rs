@@ -53,7 +53,10 @@ impl Arranger<'_> {
                 continue;
             }
             let draft = &drafts[index];
-            let what = format!("“{}” is due before the launch: moved there", draft.phase.title);
+            let what = format!(
+                "“{}” is due before the launch: moved there",
+                draft.phase.title
+            );
             self.shared.notes.guess(draft.line, &what);
             let mut moved = drafts.remove(index);
             let comment = format!("guessed from line {}: {what}", moved.line);
