@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use crate::check::{Blind, Judgement, Now};
 use crate::journal::{AUTO, Entry, Event, Outcome};
-use crate::run::Run;
+use crate::run::{Run, Usual};
 use crate::runbook::{Runbook, StepIndex};
 
 use keys::{Action, Bindings, Key};
@@ -103,6 +103,8 @@ pub enum Msg {
     Tick,
     /// Whether this machine can look at others at all, or what is wrong at our own end.
     Sighted(Result<(), String>),
+    /// What commands took in earlier runs.
+    Remembered(Usual),
     /// The machine slept, or a clock jumped: nothing measured before counts.
     Slept,
 }
@@ -362,6 +364,11 @@ impl App {
             }
             Msg::Tick => Vec::new(),
             Msg::Sighted(answer) => self.on_sighted(answer),
+            Msg::Remembered(usual) => {
+                self.dirty = true;
+                self.run.usual = usual;
+                Vec::new()
+            }
             Msg::Slept => {
                 self.dirty = true;
                 self.live.forget(self.now);

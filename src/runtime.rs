@@ -4,6 +4,7 @@
 
 pub mod demo;
 mod environment;
+pub mod history;
 pub mod looking;
 pub mod output;
 pub mod probe;

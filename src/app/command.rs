@@ -402,12 +402,7 @@ impl App {
         else {
             return;
         };
-        let interrupted = running.interrupted;
-        let outcome = match outcome {
-            Outcome::Exited { code } if interrupted && code != 0 => Outcome::Stopped,
-            Outcome::Signalled { .. } if interrupted => Outcome::Stopped,
-            outcome => outcome,
-        };
+        let outcome = running.judged(outcome);
         self.pids.remove(&attempt);
         let last_line = self.outputs.get(attempt).and_then(|output| {
             let last = output

@@ -20,6 +20,7 @@ use crate::journal::{Ending, Entry, Event, Mode};
 use crate::runbook::text::nearest;
 use crate::runbook::variables::{VariableError, VariableErrors, resolve, settle};
 use crate::runbook::{Runbook, Variable};
+use crate::runtime::history::History;
 use crate::runtime::redaction;
 use crate::runtime::session::{Left, Session, drive};
 use crate::runtime::store::{Follower, Journal, fingerprint, this_process};
@@ -449,6 +450,10 @@ impl Prepared {
             runbook: Arc::new(self.runbook),
             probed: self.probed.map(Arc::new),
             run_dir: context.store.run_dir(&self.run).ok(),
+            history: Some(History {
+                store: context.store.clone(),
+                run: self.run.clone(),
+            }),
             journal: self.journal,
             follower: self.follower,
             entries: self.entries,

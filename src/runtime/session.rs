@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::history::History;
 use super::process::{Happening, Processes, Surroundings};
 use super::recorder::Recorder;
 use super::redaction;
@@ -59,6 +60,8 @@ pub struct Session {
     pub journal: Option<Journal>,
     /// The run's directory; `None` for a run that isn't kept.
     pub run_dir: Option<PathBuf>,
+    /// Earlier runs, for what is usual.
+    pub history: Option<History>,
     /// New entries of a run that somebody else drives.
     pub follower: Option<Follower>,
     /// What has happened so far.
@@ -255,6 +258,9 @@ impl Turn {
         let records = session.journal.is_some();
         let (answer, answers) = unbounded_channel();
         let (happen, happenings) = unbounded_channel();
+        if let Some(history) = session.history {
+            remember(history, answer.clone());
+        }
         if let Some(follower) = session.follower {
             follow(follower, answer.clone());
         }
@@ -551,6 +557,14 @@ impl Turn {
             recorder.finish();
         }
     }
+}
+
+/// Looks up what commands usually take, which nothing waits for.
+fn remember(history: History, answers: UnboundedSender<Msg>) {
+    tokio::task::spawn_blocking(move || {
+        // An error says that the session is over.
+        let _ = answers.send(Msg::Remembered(history.usual()));
+    });
 }
 
 /// Hands on what somebody else's run records.

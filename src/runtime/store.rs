@@ -372,6 +372,11 @@ impl Store {
         Ok(runs.find(Listed::is_open).map(|listed| listed.run))
     }
 
+    /// Who writes to a run right now, `PID@HOST`.
+    pub fn held_by(&self, run: &str) -> Option<String> {
+        lock::held_by(&self.run_dir(run).ok()?)
+    }
+
     fn existing_dir(&self, run: &str) -> Result<PathBuf, StoreError> {
         let dir = self.run_dir(run)?;
         if fs::symlink_metadata(&dir).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
