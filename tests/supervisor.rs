@@ -9,6 +9,7 @@
 mod terminal;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -235,9 +236,13 @@ async fn p6_a_program_that_stands_still_does_not_hold_its_command_up() {
 
 /// The directory of the only attempt of the only run.
 fn only_attempt(scene: &Scene) -> PathBuf {
+    only_run(scene).join("attempts/1")
+}
+
+fn only_run(scene: &Scene) -> PathBuf {
     let mut runs = fs::read_dir(scene.path("runs")).expect("there is a run");
     let run = runs.next().expect("there is a run").expect("readable");
-    run.path().join("attempts/1")
+    run.path()
 }
 
 #[tokio::test]
@@ -279,6 +284,39 @@ async fn p5_without_its_supervisor_the_outcome_is_unknown_and_a_person_says_what
     screen.finish().await;
     scene.quiet().await;
     assert_eq!(scene.status(), "unknown");
+}
+
+#[tokio::test]
+async fn p5_a_run_whose_disk_failed_goes_on_elsewhere_and_takes_no_command_for_never_started() {
+    let scene = Scene::new(CUED);
+    let fifo = scene.fifo("cue");
+    let mut screen = scene.open().await;
+    screen.send("x").await;
+    screen.wait_for("│ started").await;
+    // A journal that isn't as it was left can't be trusted, as after an error of its disk.
+    let journal = only_run(&scene).join("journal.jsonl");
+    let mut file = fs::OpenOptions::new().append(true).open(journal);
+    file.as_mut().unwrap().write_all(b"x").unwrap();
+    screen.send("a").await;
+    screen.wait_for("Note").await;
+    screen.send("nothing more\r").await;
+    screen.wait_for("NOT SAVED").await;
+    screen.send("w").await;
+    screen.wait_for("Write the run where?").await;
+    let elsewhere = scene.path("other");
+    screen.send("\x15").await;
+    screen.send(elsewhere.to_str().unwrap()).await;
+    screen.send("\r").await;
+    screen.wait_for("entries are in").await;
+    screen.send("q").await;
+    screen.finish().await;
+    cue(&fifo).await;
+    scene.quiet().await;
+    let arguments = ["resume", "--state-dir", elsewhere.to_str().unwrap()];
+    let mut screen = Terminal::start(&arguments, WIDE, scene.folder.path());
+    screen.wait_for("UNKNOWN: its run was moved").await;
+    screen.send("q").await;
+    screen.finish().await;
 }
 
 #[tokio::test]

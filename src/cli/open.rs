@@ -96,6 +96,7 @@ pub fn begin(
         probed: Some(filled.runbook),
         journal,
         follower: None,
+        frozen: source.bytes.to_vec(),
         entries: vec![entry],
         folder: source.folder.clone(),
         variables,
@@ -331,6 +332,7 @@ pub fn resume(context: &Context, run: Option<&str>, files: &SecretFiles) -> Outc
         runbook,
         journal: None,
         follower: None,
+        frozen: found.runbook,
         demonstration,
         entries: Vec::new(),
     };
@@ -386,6 +388,7 @@ pub fn watch(context: &Context, run: Option<&str>) -> Outcome {
         runbook,
         journal: None,
         follower: None,
+        frozen: Vec::new(),
         demonstration: None,
         entries: Vec::new(),
     };
@@ -409,6 +412,8 @@ struct Prepared {
     probed: Option<Runbook>,
     journal: Option<Journal>,
     follower: Option<Follower>,
+    /// The frozen runbook's bytes, where the run is driven.
+    frozen: Vec<u8>,
     entries: Vec<Entry>,
     folder: PathBuf,
     /// All variables, secrets included.
@@ -450,6 +455,7 @@ impl Prepared {
             runbook: Arc::new(self.runbook),
             probed: self.probed.map(Arc::new),
             run_dir: context.store.run_dir(&self.run).ok(),
+            frozen: self.frozen,
             history: Some(History {
                 store: context.store.clone(),
                 run: self.run.clone(),

@@ -28,7 +28,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Outcome;
-use crate::runtime::store::private;
+use crate::runtime::store::{StoreError, private};
 
 /// Form of the files.
 const VERSION: u32 = 1;
@@ -255,6 +255,17 @@ impl Place {
         file.sync_all()?;
         fs::rename(&draft, self.dir.join("result.json"))?;
         private::sync_dir(&self.dir).map_err(io::Error::other)
+    }
+
+    /// Makes the place of an attempt that ran elsewhere and of which no more will be known here than this.
+    pub(in crate::runtime) fn give_up(&self, outcome: Outcome) -> Result<(), StoreError> {
+        private::ensure_dir(&self.dir)?;
+        let ended = Ended::new(outcome, Duration::ZERO, Vec::new());
+        self.conclude(&ended).map_err(|source| StoreError::Io {
+            action: "write",
+            path: self.dir.join("result.json"),
+            source,
+        })
     }
 
     /// How it ended, if that is known.
