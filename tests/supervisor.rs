@@ -26,6 +26,9 @@ const WIDE: (u16, u16) = (120, 40);
 /// How often is looked whether something has come about that no screen shows.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// What a command begins with that asks for a terminal of its own.
+const IN_TERMINAL: &str = "test -t 1";
+
 /// A run whose first step is one command.
 struct Scene {
     folder: TempDir,
@@ -43,7 +46,11 @@ impl Scene {
             .iter()
             .enumerate()
             .map(|(at, command)| {
-                format!("{{ id = \"s{at}\", title = \"Step {at}\", level = \"safe\", run = '''{command}''' }},\n")
+                let tty = command.starts_with(IN_TERMINAL);
+                format!(
+                    "{{ id = \"s{at}\", title = \"Step {at}\", level = \"safe\", tty = {tty}, \
+                     run = '''{command}''' }},\n"
+                )
             })
             .collect();
         let runbook = format!(
@@ -320,6 +327,49 @@ async fn p5_a_run_whose_disk_failed_goes_on_elsewhere_and_takes_no_command_for_n
 }
 
 #[tokio::test]
+async fn a_command_that_asks_for_a_terminal_has_one_and_is_shown_as_any_other() {
+    let scene = Scene::new(&format!(
+        "{IN_TERMINAL}; stty size; read -r answer || echo nobody answers"
+    ));
+    let mut screen = scene.open().await;
+    screen.send("x").await;
+    screen.wait_for("│ 40 120").await;
+    screen.wait_for("│ nobody answers").await;
+    screen.wait_for("exit 0 after").await;
+    screen.send("q").await;
+    screen.finish().await;
+    scene.quiet().await;
+}
+
+#[tokio::test]
+async fn the_pager_gets_the_terminal_and_gives_it_back() {
+    let scene = Scene::new(r"printf 'all of it\n\033[2Jand more\n'");
+    let pager = "trap : INT; cat >paged; echo \"paging $LESS $LESSSECURE\"; \
+                 until read -r key </dev/tty; do :; done";
+    let pager = format!("cd '{}'; {pager}", scene.folder.path().display());
+    let file = scene.path("rollout.toml").to_string_lossy().into_owned();
+    let mut screen = Terminal::start_with(
+        &["run", &file, "--trust"],
+        WIDE,
+        scene.folder.path(),
+        &[("PAGER", &pager)],
+    );
+    screen.wait_for("Step 0").await;
+    screen.send("x").await;
+    screen.wait_for("exit 0 after").await;
+    screen.send("v").await;
+    screen.wait_for("paging -R 1").await;
+    let printed = fs::read_to_string(scene.path("paged")).expect("the pager got it");
+    assert_eq!(printed, "all of it\n\u{241b}[2Jand more\n");
+    // Meant for the pager, and the keys are too.
+    screen.send("\x03q\r").await;
+    screen.wait_for("exit 0 after").await;
+    screen.send("q").await;
+    assert_eq!(screen.finish().await, Some(0));
+    assert!(!screen.is_taken_over());
+}
+
+#[tokio::test]
 async fn watching_shows_what_a_command_prints() {
     let scene = Scene::new(CUED);
     let fifo = scene.fifo("cue");
@@ -389,7 +439,7 @@ async fn p10_a_command_that_prints_without_end_costs_little_and_can_be_stopped()
     screen.wait_for("│ y").await;
     let log = only_attempt(&scene);
     until("it has printed more than is kept", || {
-        log.join("output.4").exists()
+        log.join("output.3").exists()
     })
     .await;
     screen.send("?").await;

@@ -734,7 +734,7 @@ const TABLE: &[Row] = &[
     (
         A::WriteElsewhere,
         "write-elsewhere",
-        "write the run to another disk (when it can't be saved)",
+        "write to another disk",
         "",
         "w",
         &[],
