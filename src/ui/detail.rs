@@ -9,7 +9,7 @@ use super::health::blind;
 use super::items::{gate_state, section_titles};
 use super::page::{LABEL_CELLS, Page, wrapped};
 use super::panel::{Titles, panel};
-use super::text::{age, filled, short_duration, stopwatch, visible, wall, width};
+use super::text::{filled, sample_age, short_duration, stopwatch, visible, wall, width};
 use super::theme::{Theme, verdict_mark};
 use crate::app::App;
 use crate::app::command::explain;
@@ -100,7 +100,7 @@ impl Sheet<'_> {
         match verdict {
             Verdict::Unknown(reason) => pen.right(&blind(reason, age_now), style),
             _ => pen
-                .right(&age_now.map(age).unwrap_or_default(), theme.dim)
+                .right(&age_now.map(sample_age).unwrap_or_default(), theme.dim)
                 .right(&app.live.observed(proof), style),
         };
         pen.put(&filled(title, &app.run.variables), style);
