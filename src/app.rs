@@ -9,6 +9,7 @@ pub mod board;
 pub mod coach;
 pub mod command;
 pub mod deciding;
+pub mod firing;
 pub mod keys;
 pub mod live;
 pub mod output;
@@ -21,13 +22,14 @@ pub mod rescue;
 pub mod search;
 pub mod sentinel;
 pub mod triggers;
+pub mod unattended;
 pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::{Blind, Judgement, Now};
+use crate::check::{Judgement, Now, Reading};
 use crate::journal::{AUTO, Entry, Event, Outcome};
 use crate::run::{Run, Usual};
 use crate::runbook::{Runbook, StepIndex};
@@ -71,7 +73,7 @@ pub enum Msg {
         /// Position in the runbook's metrics.
         metric: usize,
         /// The number, or why there is none.
-        sample: Result<f64, Blind>,
+        sample: Reading,
     },
     /// A command runs.
     Spawned {
@@ -115,7 +117,7 @@ pub enum Msg {
         /// The sentence for the operator, when it isn't.
         result: Result<(), String>,
     },
-    /// The machine slept, or a clock jumped: nothing measured before counts.
+    /// The machine slept, a clock was set or the program stopped: nothing measured before counts.
     Slept,
 }
 
@@ -253,6 +255,10 @@ pub struct App {
     issued_attempts: u64,
     /// When running attempts that were asked to stop are killed (monotonic).
     kill_at: Vec<(u64, Duration)>,
+    /// When the bell rings again for a decision that is overdue (monotonic).
+    bell_at: Option<Duration>,
+    /// What goes on without being asked.
+    unattended: unattended::Unattended,
     dirty: bool,
 }
 
@@ -297,6 +303,8 @@ impl App {
             ends: BTreeMap::new(),
             issued_attempts: run.next_attempt() - 1,
             kill_at: Vec::new(),
+            bell_at: None,
+            unattended: unattended::Unattended::default(),
             dirty: true,
             run,
         };
@@ -338,6 +346,10 @@ impl App {
     }
 
     fn handle(&mut self, msg: Msg) -> Vec<Effect> {
+        // Stopping waits for no disk: what isn't done needs no record first.
+        if matches!(msg, Msg::Key(key) if self.stops_unattended(key)) {
+            return self.stop_unattended();
+        }
         if self.is_awaiting()
             && matches!(
                 msg,
@@ -401,7 +413,7 @@ impl App {
                 self.live.forget(self.now);
                 self.say(
                     Tone::Warning,
-                    "this machine slept: everything is being looked at again",
+                    "time jumped (sleep, clock set, stopped): all is being looked at again",
                 );
                 Vec::new()
             }

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use expectation::{Expectation, Judgement, SyntaxError, defaults, judge};
-pub use metric::{Baseline, MetricState};
+pub use metric::{Baseline, Caveats, MetricState, Reading};
 pub use notation::Notation;
 pub use observation::{Blind, DnsAnswer, Facts, FileFacts, Observation};
 pub use scrape::ScrapeState;

@@ -27,7 +27,7 @@ pub use clock::Clock;
 pub use gate::GateState;
 pub use rollback::RollbackState;
 pub use step::{Status, StepState};
-pub use trigger::TriggerState;
+pub use trigger::{Announced, TriggerState};
 pub use usual::Usual;
 
 /// A line somebody wrote, and where.
@@ -80,6 +80,8 @@ pub struct Run {
     pub triggers: Vec<TriggerState>,
     /// The rollback that was started, the latest if several.
     pub rollback: Option<RollbackState>,
+    /// The rollback that begins by itself unless somebody stops it.
+    pub announced: Option<Announced>,
     /// The latest decision and when it was made.
     pub decision: Option<(Decision, Timestamp)>,
     /// Baselines per metric position.
@@ -128,6 +130,7 @@ impl Run {
             attempts: Vec::new(),
             triggers: vec![TriggerState::default(); runbook.triggers.len()],
             rollback: None,
+            announced: None,
             decision: None,
             baselines: BTreeMap::new(),
             notes: Vec::new(),
@@ -226,12 +229,13 @@ impl Run {
             | Event::DecisionOverdue { .. }
             | Event::Decided { .. }
             | Event::RollbackStarted { .. }
+            | Event::RollbackAnnounced { .. }
+            | Event::RollbackHandedOver { .. }
             | Event::RollbackVerified { .. }
             | Event::RollbackAttested { .. } => self.apply_trouble(&entry),
             Event::GateAnswered { .. } | Event::GateReset { .. } => self.apply_gate(&entry),
-            Event::RunResumed { .. }
-            | Event::VerdictChanged { .. }
-            | Event::Unrecognised { .. } => {}
+            Event::RunResumed { .. } => self.forget_unattended(),
+            Event::VerdictChanged { .. } | Event::Unrecognised { .. } => {}
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The core decides, this performs. Nothing here keeps state of the run: what has to survive is in the journal.
 
+pub mod clocks;
 pub mod demo;
 mod environment;
 pub mod history;

@@ -587,6 +587,7 @@ fn the_exit_code_of_a_status_tells_where_the_run_stands() {
         Event::RollbackStarted {
             rollback: "back".to_owned(),
             typed: "back".to_owned(),
+            trigger: None,
         },
     );
     status(0);

@@ -19,6 +19,8 @@ use support::world::{Disk, World, runbook_from};
 use tminus::app::keys::Key;
 use tminus::app::output::Line as PrintedLine;
 use tminus::app::overlay::DEAD_TIME;
+use tminus::app::triggers::Arming;
+use tminus::app::unattended::Doing;
 use tminus::app::view::{Ask, OverlayKind, Row, Screen};
 use tminus::app::{Msg, Options, Saving, Stop};
 use tminus::check::{Reason, Verdict};
@@ -105,8 +107,21 @@ enum Act {
     Disk { disk: Disk },
     /// The machine sleeps for so long.
     Sleeps { sleeps: String },
+    /// The wall clock is set by so much, forward or (`-1h`) back.
+    SetsClock { sets_clock: String },
+    /// The program is stopped for so long, while both clocks run on.
+    Stops { stops: String },
+    /// Looks aren't answered until they are released; then each says what was so when it was asked for.
+    Looks { looks: Looks },
     /// The program is killed and started again by somebody.
     Resume { resume: String },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Looks {
+    Wait,
+    Released,
 }
 
 /// Something has to be true.
@@ -138,6 +153,8 @@ enum Expect {
         pending: bool,
         overdue: Option<bool>,
     },
+    /// Whether a trigger could fire: armed, by-hand, elsewhere, settling, unseen, blind, rolling-back.
+    Arming { arming: String, is: String },
     /// T, as `T-10m`.
     T { t: String },
     /// L, as `T-10m`.
@@ -183,6 +200,8 @@ enum Expect {
     Elsewhere { elsewhere: String, holds: usize },
     /// The bell rang so often.
     Bells { bells: usize },
+    /// What goes on without being asked: `counting 10s`, `walking R1.1`, `waits for R1.2`; empty for nothing.
+    Doing { doing: String },
     /// What the board says of our own end of the network; empty while we see.
     BlindTo { blind_to: String },
     /// The program is to be left.
@@ -322,6 +341,20 @@ impl Telling {
                 self.world.shift_wall(time);
                 self.world.send(Msg::Slept);
             }
+            Act::SetsClock { sets_clock } => {
+                let back = sets_clock.starts_with('-');
+                let time = duration(sets_clock.trim_start_matches('-'))?;
+                let time = SignedDuration::try_from(time).map_err(|error| error.to_string())?;
+                self.world.shift_wall(if back { -time } else { time });
+                self.world.send(Msg::Slept);
+            }
+            Act::Stops { stops } => {
+                self.world.stop(duration(stops)?);
+            }
+            Act::Looks { looks } => match looks {
+                Looks::Wait => self.world.looks_wait = true,
+                Looks::Released => self.world.release_looks(),
+            },
             Act::Resume { resume } => {
                 let read_only = self.world.app.options.read_only;
                 self.world.resume(options(resume, read_only));
@@ -419,6 +452,7 @@ impl Telling {
             | Expect::Elsewhere { .. }
             | Expect::Bells { .. }
             | Expect::BlindTo { .. }
+            | Expect::Doing { .. }
             | Expect::Left { .. } => self.expect_asked(expect),
             Expect::Notice { .. }
             | Expect::Overlay { .. }
@@ -492,6 +526,7 @@ impl Telling {
                 equal(copied, &asked.copied.last().cloned().unwrap_or_default())
             }
             Expect::Bells { bells } => equal(bells, &asked.bells),
+            Expect::Doing { doing } => equal(doing, &self.doing()),
             Expect::Left { left } => equal(left, &asked.left),
             Expect::BlindTo { blind_to } => {
                 let blind = self.world.app.live.sentinel.blind();
@@ -512,6 +547,19 @@ impl Telling {
                 }
             }
             _ => Err("nothing looks at this expectation".to_owned()),
+        }
+    }
+
+    fn doing(&self) -> String {
+        let app = &self.world.app;
+        let number = |step: StepIndex| app.run.runbook().step(step).number.clone();
+        match app.doing() {
+            None => String::new(),
+            Some(Doing::Counting { left, .. }) => {
+                format!("counting {}", text::format_duration(left))
+            }
+            Some(Doing::Walking { step, waits: true }) => format!("waits for {}", number(step)),
+            Some(Doing::Walking { step, .. }) => format!("walking {}", number(step)),
         }
     }
 
@@ -585,6 +633,11 @@ impl Telling {
                         &state.fired.as_ref().is_some_and(|fired| fired.overdue),
                     )
                 })
+            }
+            Expect::Arming { arming, is } => {
+                let position = run.runbook().find_trigger(arming);
+                let position = position.ok_or_else(|| format!("no trigger `{arming}`"))?;
+                equal(is.as_str(), arming_name(&app.arming(position)))
             }
             Expect::T { .. } | Expect::L { .. } | Expect::Slip { .. } => self.expect_clock(expect),
             Expect::Saving { saving } => equal(saving.as_str(), saving_name(&app.saving)),
@@ -752,6 +805,18 @@ fn ask_name(ask: &Ask) -> &'static str {
         Ask::Target(_) => "target",
         Ask::SecondPerson => "second",
         Ask::Countdown(_) => "countdown",
+    }
+}
+
+fn arming_name(arming: &Arming) -> &'static str {
+    match arming {
+        Arming::Armed => "armed",
+        Arming::ByHand => "by-hand",
+        Arming::Elsewhere(_) => "elsewhere",
+        Arming::Settling(_) => "settling",
+        Arming::Unseen => "unseen",
+        Arming::Blind => "blind",
+        Arming::RollingBack => "rolling-back",
     }
 }
 

@@ -53,7 +53,7 @@ impl App {
             Some(RollbackStage::Steps { .. }) => return self.coach_rollback(),
             None => {}
         }
-        if self.run.pending_triggers().next().is_some() {
+        if self.run.owed_decisions().next().is_some() {
             return "a trigger fired: press B to decide. Nothing runs by that".to_owned();
         }
         self.coach_forward()

@@ -11,7 +11,7 @@ use super::{App, Effect, Stop};
 use crate::check::Verdict;
 use crate::journal::{Direction, Event, Outcome};
 use crate::run::Status;
-use crate::runbook::{Command, Home, Level, StepIndex};
+use crate::runbook::{Command, Home, Level, StepId, StepIndex};
 
 /// How long a stopped command has before it is killed.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -61,8 +61,11 @@ impl App {
         })
     }
 
-    fn cannot_run(&self, step: StepIndex, direction: Direction) -> Option<String> {
+    pub(super) fn cannot_run(&self, step: StepIndex, direction: Direction) -> Option<String> {
         let state = self.run.state(step);
+        if self.is_requested(&starting(&self.run.runbook().step(step).id)) {
+            return Some("it is starting by itself".to_owned());
+        }
         if state.status == Status::Running {
             return Some("it is running: ctrl-c interrupts it".to_owned());
         }
@@ -474,12 +477,23 @@ impl App {
         };
         let wanted = command.auto && command.level == Level::Safe;
         if !wanted
+            || self.is_awaiting()
             || self.run.state(step).attempt.is_some()
             || self.cannot_run(step, Direction::Run).is_some()
         {
             return Vec::new();
         }
-        let (id, command) = (definition.id.clone(), command.run.clone());
+        self.start_by_itself(step).into_iter().collect()
+    }
+
+    /// Asks for the intent to be recorded that a step's command runs without anybody's key. The caller sees to it that
+    /// no operator's act is on its way: it could be the same.
+    pub(super) fn start_by_itself(&mut self, step: StepIndex) -> Option<Effect> {
+        let definition = self.run.runbook().step(step);
+        let (id, command) = (
+            definition.id.clone(),
+            definition.command.as_ref()?.run.clone(),
+        );
         let attempt = self.issued_attempts.max(self.run.next_attempt() - 1) + 1;
         let event = Event::AttemptStarted {
             attempt,
@@ -488,11 +502,9 @@ impl App {
             command,
             second: None,
         };
-        let effect = self.record_auto(format!("auto {id}"), event);
-        if effect.is_some() {
-            self.issued_attempts = attempt;
-        }
-        effect.into_iter().collect()
+        let effect = self.record_auto(starting(&id), event)?;
+        self.issued_attempts = attempt;
+        Some(effect)
     }
 
     /// The command a recorded attempt runs, as the runbook has it.
@@ -523,6 +535,11 @@ impl App {
             })
             .count()
     }
+}
+
+/// The name under which the start of a step's command is asked to be recorded without anybody's key.
+fn starting(step: &StepId) -> String {
+    format!("auto {step}")
 }
 
 enum Answered {

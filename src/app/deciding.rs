@@ -168,11 +168,15 @@ impl App {
                 self.run.target
             ));
         }
+        if self.run.is_rolling_back() || self.is_beginning_by_itself() {
+            return Err("a rollback has begun by itself meanwhile: esc shows it".to_owned());
+        }
         let id = self.run.runbook().rollbacks[rollback].id.clone();
         let mut effects = self.decide(Decision::RollBack, "");
         effects.extend(self.record(Event::RollbackStarted {
             rollback: id,
             typed: typed.trim().to_owned(),
+            trigger: None,
         }));
         Ok(effects)
     }

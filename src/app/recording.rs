@@ -652,7 +652,7 @@ impl App {
                 .running_attempts()
                 .map(|attempt| format!("attempt {} runs", attempt.number)),
         );
-        let triggers = self.run.pending_triggers();
+        let triggers = self.run.owed_decisions();
         owed.extend(
             triggers
                 .map(|at| format!("a decision about {}", self.run.runbook().triggers[at].title)),

@@ -121,7 +121,7 @@ impl Unrecorded<'_> {
 fn verdict(run: &Run) -> Exit {
     if run.ended.is_some() {
         Exit::Ok
-    } else if run.pending_triggers().next().is_some() {
+    } else if run.owed_decisions().next().is_some() {
         Exit::TriggerFired
     } else if run.clock.hold_now().is_some() || no_go(run) {
         Exit::Holding

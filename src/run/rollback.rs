@@ -16,6 +16,10 @@ pub struct RollbackState {
     pub by: String,
     /// What was typed.
     pub typed: String,
+    /// The trigger that began it by itself: position in the runbook's triggers.
+    pub trigger: Option<usize>,
+    /// Whether its steps still start by themselves.
+    pub unattended: bool,
     /// When it was closed, and whether by proof.
     pub closed: Option<(Timestamp, bool)>,
 }
@@ -46,6 +50,8 @@ impl RollbackState {
             started: entry.at,
             by: entry.by.clone(),
             typed: typed.to_owned(),
+            trigger: None,
+            unattended: false,
             closed: None,
         }
     }

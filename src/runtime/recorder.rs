@@ -97,6 +97,7 @@ fn words_of(event: &mut Event) -> Vec<&mut String> {
         | Event::StepReopened { reason, .. }
         | Event::Decided { reason, .. }
         | Event::RollbackAttested { reason, .. }
+        | Event::RollbackHandedOver { reason, .. }
         | Event::Recycled { reason, .. }
         | Event::RunClosed { reason, .. } => vec![reason],
         Event::NoteAdded { text, .. }
@@ -143,6 +144,7 @@ fn words_of(event: &mut Event) -> Vec<&mut String> {
         | Event::BaselineCaptured { .. }
         | Event::DecisionOverdue { .. }
         | Event::RollbackStarted { .. }
+        | Event::RollbackAnnounced { .. }
         | Event::GateReset { .. }
         | Event::Unrecognised { .. } => Vec::new(),
     }

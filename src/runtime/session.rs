@@ -17,10 +17,10 @@ use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{Event, EventStream};
 use crossterm::execute;
 use futures_util::{FutureExt as _, StreamExt as _};
-use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::clocks::Clocks;
 use super::history::History;
 use super::pager::Pager;
 use super::process::{Happening, Processes, Surroundings};
@@ -34,7 +34,6 @@ use super::watching::Watcher;
 use crate::app::keys::Bindings;
 use crate::app::picker::{Picker, PickerOutcome};
 use crate::app::{App, Effect, Msg, Options};
-use crate::check::Now;
 use crate::journal::Entry;
 use crate::runbook::Runbook;
 use crate::ui::{self, theme::Theme};
@@ -44,9 +43,6 @@ const CALM_FRAME: Duration = Duration::from_millis(50);
 
 /// How often a command's output is taken over while it prints.
 const OUTPUT_TURN: Duration = Duration::from_millis(33);
-
-/// Wall and monotonic time may part by so much between two turns before it counts as a sleep or a jump.
-const CLOCK_SLACK: Duration = Duration::from_secs(5);
 
 /// How often a watched run's journal is looked at.
 const WATCH_TURN: Duration = Duration::from_millis(250);
@@ -251,8 +247,7 @@ struct Turn {
     /// `None` when nothing is contacted.
     watcher: Option<Watcher>,
     processes: Processes,
-    started: Instant,
-    last_now: Now,
+    clocks: Clocks,
     last_frame: Option<Instant>,
     urgent: bool,
     undrawn: bool,
@@ -263,11 +258,8 @@ struct Turn {
 
 impl Turn {
     fn start(session: Session) -> Result<Self, SessionError> {
-        let started = Instant::now();
-        let now = Now {
-            wall: Timestamp::now(),
-            monotonic: Duration::ZERO,
-        };
+        let clocks = Clocks::start();
+        let now = clocks.last();
         let surroundings = session.surroundings();
         let attempts = surroundings.attempts.clone();
         let records = session.journal.is_some();
@@ -321,13 +313,12 @@ impl Turn {
             rescue: rescue.map(Arc::new),
             watcher,
             processes,
-            started,
-            last_now: now,
+            clocks,
             last_frame: None,
             urgent: true,
             undrawn: true,
             printing: BTreeSet::new(),
-            next_output: started,
+            next_output: Instant::now(),
             leaving: false,
         })
     }
@@ -344,7 +335,7 @@ impl Turn {
 
     async fn turn_until_left(&mut self) -> Result<Left, SessionError> {
         if let Ok((columns, rows)) = crossterm::terminal::size() {
-            let now = self.now();
+            let (now, _) = self.clocks.turn();
             let effects = self.app.update(now, Msg::Resize(columns, rows));
             self.perform(effects);
         }
@@ -386,7 +377,7 @@ impl Turn {
     }
 
     fn wake_at(&self) -> Instant {
-        let mut until = self.started + self.app.deadline();
+        let mut until = self.clocks.instant(self.app.deadline());
         if !self.printing.is_empty() {
             until = until.min(self.next_output);
         }
@@ -488,32 +479,15 @@ impl Turn {
     }
 
     fn update(&mut self, msg: Msg) {
-        let now = self.now();
-        if self.clocks_parted(now) {
+        let (now, gap) = self.clocks.turn();
+        if gap {
             let effects = self.app.update(now, Msg::Slept);
             self.perform(effects);
         }
-        self.last_now = now;
         self.urgent |= matches!(msg, Msg::Recorded(_) | Msg::RecordFailed { .. });
         let effects = self.app.update(now, msg);
         self.undrawn |= self.app.take_dirty();
         self.perform(effects);
-    }
-
-    fn now(&self) -> Now {
-        Now {
-            wall: Timestamp::now(),
-            monotonic: self.started.elapsed(),
-        }
-    }
-
-    /// The monotonic clock stands still while the machine sleeps, and the wall clock can be set.
-    fn clocks_parted(&self, now: Now) -> bool {
-        let wall = now.wall.duration_since(self.last_now.wall);
-        let monotonic = now.monotonic.saturating_sub(self.last_now.monotonic);
-        let apart =
-            wall.saturating_sub(jiff::SignedDuration::try_from(monotonic).unwrap_or_default());
-        apart.unsigned_abs() > CLOCK_SLACK
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
@@ -534,7 +508,7 @@ impl Turn {
                 }
                 Effect::Sample(metric) => {
                     if let Some(watcher) = &self.watcher {
-                        watcher.sample(metric, self.last_now);
+                        watcher.sample(metric, self.clocks.last());
                     }
                 }
                 Effect::LookAtOurselves => {

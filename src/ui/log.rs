@@ -138,6 +138,7 @@ fn entry_style(theme: &Theme, entry: &Entry) -> Style {
         Event::VerdictChanged { to, .. } => theme.verdict(*to),
         Event::TriggerFired { .. }
         | Event::DecisionOverdue { .. }
+        | Event::RollbackAnnounced { .. }
         | Event::RollbackStarted { .. } => theme.alarm,
         Event::AttemptEnded { outcome, .. } if !outcome.is_success() => theme.alarm,
         Event::StepContradicted { .. } => theme.unknown,

@@ -45,7 +45,9 @@ pub fn draw(app: &App, theme: &Theme, proof: Proof, pen: &mut Pen<'_>) {
         reading_style(theme, verdict),
     )
     .skip(1);
-    if let Proof::Metric(metric) = proof {
+    if let Some(warning) = warning(app, proof) {
+        pen.put("* ", theme.warning).put(warning, theme.warning);
+    } else if let Proof::Metric(metric) = proof {
         draw_picture(app, theme, metric, pen);
     } else if let Some(because) = complaint(app, proof, verdict) {
         pen.put(&because, theme.dim);
@@ -101,6 +103,15 @@ fn value_cells(room: usize) -> usize {
 
 /// Below so many cells there is nothing but mark, name and value.
 const NARROW: usize = 46;
+
+/// What a metric's source warns of: the number may be a partial one.
+fn warning(app: &App, proof: Proof) -> Option<&str> {
+    let Proof::Metric(metric) = proof else {
+        return None;
+    };
+    let warnings = &app.live.metric(metric).caveats().warnings;
+    warnings.first().map(String::as_str)
+}
 
 /// Why a check isn't passing; an old answer doesn't explain why there is no new one.
 fn complaint(app: &App, proof: Proof, verdict: Verdict) -> Option<String> {

@@ -77,7 +77,7 @@ fn draw_pending(app: &App, theme: &Theme, page: &mut Page<'_>, trigger: usize) {
     let mut pen = page.pen();
     pen.put("[!] ", theme.alarm);
     let decide = match app.run.decision_due(trigger) {
-        _ if definition.mode == TriggerMode::Advise => "advice only".to_owned(),
+        _ if definition.mode == TriggerMode::Advise => "advice, nothing is owed".to_owned(),
         Some(due) if due <= app.now.wall => format!(
             "decision OVERDUE by {}",
             stopwatch(between(due, app.now.wall))

@@ -161,6 +161,15 @@ fn one_of_each() -> Vec<Event> {
         Event::RollbackStarted {
             rollback: text(),
             typed: text(),
+            trigger: Some(text()),
+        },
+        Event::RollbackAnnounced {
+            rollback: text(),
+            trigger: text(),
+        },
+        Event::RollbackHandedOver {
+            trigger: text(),
+            reason: text(),
         },
         Event::RollbackVerified {
             rollback: text(),
@@ -408,7 +417,17 @@ fn any_alarm_event() -> impl Strategy<Value = Event> {
                 reason,
             }
         }),
-        (text(), text()).prop_map(|(rollback, typed)| Event::RollbackStarted { rollback, typed }),
+        (text(), text(), option::of(text())).prop_map(|(rollback, typed, trigger)| {
+            Event::RollbackStarted {
+                rollback,
+                typed,
+                trigger,
+            }
+        }),
+        (text(), text())
+            .prop_map(|(rollback, trigger)| Event::RollbackAnnounced { rollback, trigger }),
+        (text(), text())
+            .prop_map(|(trigger, reason)| Event::RollbackHandedOver { trigger, reason }),
         (text(), vec(any_evidence(), 0..3))
             .prop_map(|(rollback, evidence)| Event::RollbackVerified { rollback, evidence }),
         (text(), text())

@@ -10,6 +10,7 @@ use super::{budget, cause, watched};
 use crate::app::App;
 use crate::app::command::explain;
 use crate::app::keys::Action;
+use crate::app::unattended::Doing;
 use crate::journal::Direction;
 use crate::run::rollback::RollbackStage;
 use crate::run::{RollbackState, Status};
@@ -91,7 +92,12 @@ fn draw_stages(
         }
         None => "NO TRIGGER".to_owned(),
     };
-    let decided = format!("DECIDED {}", wall(state.started));
+    let verb = if state.trigger.is_some() {
+        "BY ITSELF"
+    } else {
+        "DECIDED"
+    };
+    let decided = format!("{verb} {}", wall(state.started));
     let (steps, verify, closed) = match stage {
         RollbackStage::Steps { done, total } => (
             format!("[STEPS {done}/{total}]"),
@@ -218,8 +224,12 @@ fn draw_cause(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackSta
             page.pen().put(&fired.because, theme.text);
         }
     }
-    let typed = format!("decided by {}, typed \"{}\"", state.by, state.typed);
-    page.pen().put(&typed, theme.text);
+    let decided = if state.trigger.is_some() {
+        "began by itself: nobody stopped it".to_owned()
+    } else {
+        format!("decided by {}, typed \"{}\"", state.by, state.typed)
+    };
+    page.pen().put(&decided, theme.text);
     draw_status_message(app, theme, &mut page.pen(), state);
 }
 
@@ -380,10 +390,14 @@ fn after_lines(
         "--- verify: {names}; all good for {} ---",
         short_duration(definition.hold)
     );
-    let each = format!(
-        "started once by one decision; each step then needs only {} and y",
-        key(app, Action::RunCommand)
-    );
+    let each = if matches!(app.doing(), Some(Doing::Walking { .. })) {
+        "its commands start by themselves until one fails or needs a person".to_owned()
+    } else {
+        format!(
+            "started once by one decision; each step then needs only {} and y",
+            key(app, Action::RunCommand)
+        )
+    };
     let verify = (!definition.verify.is_empty()).then(|| span(verify, theme.dim));
     verify.into_iter().chain([span(each, theme.dim)]).collect()
 }
