@@ -7,10 +7,12 @@
 pub mod attempt;
 pub mod clock;
 pub mod gate;
+pub mod plan;
 pub mod progress;
 pub mod rollback;
 pub mod step;
 pub mod trigger;
+pub mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub use gate::GateState;
 pub use rollback::RollbackState;
 pub use step::{Status, StepState};
 pub use trigger::TriggerState;
+pub use undo::Undoable;
 
 /// A line somebody wrote, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -221,6 +221,7 @@ fn backup_done() -> Event {
         value: Some("22".to_owned()),
         signed: None,
         evidence: None,
+        against: None,
     }
 }
 

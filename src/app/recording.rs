@@ -6,6 +6,7 @@ use tui_input::Input as TextInput;
 use super::keys::Action;
 use super::view::{Menu, MenuChoice, MenuItem, OverlayKind, Purpose, Row, Screen, Tone};
 use super::{App, Effect};
+use crate::check::Verdict;
 use crate::journal::{Basis, Ending, Event, Evidence};
 use crate::run::Status;
 use crate::runbook::variables::fill;
@@ -89,8 +90,7 @@ impl App {
             );
         }
         if let Some(gate) = self.run.gate_before(step) {
-            let number = &self.run.runbook().section(gate).number;
-            return Some(format!("gate {number} hasn't passed: P opens the poll"));
+            return Some(self.closed_gate(gate));
         }
         let home = self.run.runbook().step(step).home;
         let next = self.run.read_do_next(home)?;
@@ -102,6 +102,28 @@ impl App {
         Some(format!(
             "read-do: {number} comes first (. goes there, S passes over it with a reason)"
         ))
+    }
+
+    fn closed_gate(&self, at: SectionIndex) -> String {
+        let section = self.run.runbook().section(at);
+        let is_go = section
+            .gate
+            .as_ref()
+            .zip(self.run.gates.get(&at))
+            .is_some_and(|(gate, state)| state.is_go(gate));
+        if is_go {
+            let key = self.bindings.shown(Action::Hold);
+            format!(
+                "GO, but the hold of {} is on: {key} releases it",
+                section.number
+            )
+        } else {
+            let key = self.bindings.shown(Action::Poll);
+            format!(
+                "gate {} hasn't passed: {key} opens the poll",
+                section.number
+            )
+        }
     }
 
     /// `space`: asks for what this step needs, or records it at once.
@@ -200,7 +222,7 @@ impl App {
         let now = self.now;
         let missing: Vec<String> = proofs
             .iter()
-            .filter(|&&proof| self.live.verdict(proof, now) != crate::check::Verdict::Pass)
+            .filter(|&&proof| self.live.verdict(proof, now) != Verdict::Pass)
             .map(|&proof| {
                 format!(
                     "{} {}",
@@ -209,8 +231,13 @@ impl App {
                 )
             })
             .collect();
-        if missing.is_empty() && self.run.runbook().step(step).soak.is_none() {
-            return self.verify(step).into_iter().collect();
+        let definition = self.run.runbook().step(step);
+        if missing.is_empty() && definition.soak.is_none() {
+            return if definition.second {
+                self.finish_recording(step, None)
+            } else {
+                self.verify(step).into_iter().collect()
+            };
         }
         let title = format!(
             "{}: say it is done without proof?",
@@ -283,36 +310,67 @@ impl App {
             self.ask_signature(step, Some(value));
             return Ok(Vec::new());
         }
-        if definition.second {
-            let title = format!("{}: a second person's initials", definition.title);
-            self.prompt(
-                Purpose::SecondPerson(step, Some(value)),
-                &title,
-                "not your own".to_owned(),
-                "",
-            );
-            return Ok(Vec::new());
-        }
-        Ok(self.record_done(step, Some(value), None, Basis::Attested, None))
+        Ok(self.finish_recording(step, Some(value)))
     }
 
     pub(super) fn answer_second(
         &mut self,
         step: StepIndex,
         value: Option<String>,
+        words: Option<String>,
         typed: &str,
     ) -> Result<Vec<Effect>, String> {
-        let initials = self.check_second_person(typed)?;
-        Ok(self.record_done(step, value, Some(initials), Basis::Attested, None))
+        let initials = Some(self.check_second_person(typed)?);
+        if let Some(words) = words {
+            let evidence = Some(self.said(words));
+            return Ok(self.record_done(step, value, initials, Basis::Attested, evidence));
+        }
+        let proofs = self.live.proofs(step);
+        let is_proved = !proofs.is_empty()
+            && value.is_none()
+            && proofs
+                .iter()
+                .all(|&proof| self.live.verdict(proof, self.now) == Verdict::Pass);
+        Ok(if is_proved {
+            let evidence = Some(self.evidence(&proofs));
+            self.record_done(step, value, initials, Basis::Verified, evidence)
+        } else {
+            self.record_done(step, value, initials, Basis::Attested, None)
+        })
+    }
+
+    /// A person speaks for a step that should have proved itself; the words stay with it as its evidence.
+    pub(super) fn attest(&mut self, step: StepIndex, words: String) -> Vec<Effect> {
+        if self.run.runbook().step(step).second {
+            self.ask_second(step, None, Some(words));
+            return Vec::new();
+        }
+        let evidence = Some(self.said(words));
+        self.record_done(step, None, None, Basis::Attested, evidence)
+    }
+
+    fn said(&self, words: String) -> Evidence {
+        Evidence {
+            source: "said".to_owned(),
+            observed: words,
+            at: self.now.wall,
+        }
+    }
+
+    fn ask_second(&mut self, step: StepIndex, value: Option<String>, words: Option<String>) {
+        let title = &self.run.runbook().step(step).title;
+        let title = format!("{title}: a second person's initials");
+        let hint = format!("not {}'s own", self.options.operator);
+        self.prompt(Purpose::SecondPerson(step, value, words), &title, hint, "");
     }
 
     /// Accepts the initials of somebody else.
     pub(super) fn check_second_person(&self, typed: &str) -> Result<String, String> {
         let typed = typed.trim();
-        if typed.is_empty() {
+        if spelled(typed).is_empty() {
             return Err("initials are needed".to_owned());
         }
-        if typed.eq_ignore_ascii_case(self.options.operator.trim()) {
+        if names_of(&self.options.operator).contains(&spelled(typed)) {
             return Err("that is you: a second person has to confirm".to_owned());
         }
         Ok(typed.to_owned())
@@ -320,16 +378,7 @@ impl App {
 
     fn finish_recording(&mut self, step: StepIndex, value: Option<String>) -> Vec<Effect> {
         if self.run.runbook().step(step).second {
-            let title = format!(
-                "{}: a second person's initials",
-                self.run.runbook().step(step).title
-            );
-            self.prompt(
-                Purpose::SecondPerson(step, value),
-                &title,
-                "not your own".to_owned(),
-                "",
-            );
+            self.ask_second(step, value, None);
             return Vec::new();
         }
         self.record_done(step, value, None, Basis::Attested, None)
@@ -343,6 +392,9 @@ impl App {
         basis: Basis,
         evidence: Option<Evidence>,
     ) -> Vec<Effect> {
+        let against = (basis == Basis::Attested)
+            .then(|| self.against(step))
+            .flatten();
         let step = self.run.runbook().step(step).id.clone();
         self.record(Event::StepDone {
             step,
@@ -350,6 +402,7 @@ impl App {
             value,
             signed,
             evidence,
+            against,
         })
     }
 
@@ -372,6 +425,7 @@ impl App {
                 value,
                 signed: None,
                 evidence: Some(evidence),
+                against: None,
             },
         )
     }
@@ -431,9 +485,8 @@ impl App {
             return Vec::new();
         };
         if let Some(gate) = hold.gate {
-            let blockers = self.gate_blockers(gate);
-            if !blockers.is_empty() {
-                return self.refuse(&format!("the hold stays: {}", blockers.join(", ")));
+            if let Some(why) = self.why_held(gate) {
+                return self.refuse(&why);
             }
         }
         self.record(Event::HoldReleased {})
@@ -575,7 +628,7 @@ impl App {
         let options = choice.options.iter().enumerate();
         let items = options
             .map(|(position, option)| {
-                let detail = format!("{} steps", option.steps.len());
+                let detail = text::count(option.steps.len(), "step", "steps");
                 MenuItem::plain(
                     option.title.clone(),
                     detail,
@@ -704,6 +757,27 @@ impl App {
         };
         self.open_overlay(OverlayKind::Prompt(prompt));
     }
+}
+
+/// What somebody may sign as: the name, each part of it, and its initials.
+fn names_of(operator: &str) -> Vec<String> {
+    let parts = || {
+        operator
+            .split(|character: char| !character.is_alphanumeric())
+            .filter(|part| !part.is_empty())
+    };
+    let initials: String = parts().filter_map(|part| part.chars().next()).collect();
+    let mut names: Vec<String> = parts().map(spelled).collect();
+    names.extend([spelled(operator), spelled(&initials)]);
+    names
+}
+
+/// A name for comparing: `A. L.` and `al` are the same person.
+fn spelled(name: &str) -> String {
+    name.chars()
+        .filter(|character| character.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 fn bracketed(unit: &str) -> String {

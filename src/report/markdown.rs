@@ -412,6 +412,12 @@ fn records(run: &Run, index: StepIndex) -> Vec<String> {
     }
     words.extend(
         state
+            .against
+            .iter()
+            .map(|red| format!("attested OVER RED {}: {}", red.source, red.observed)),
+    );
+    words.extend(
+        state
             .reason
             .iter()
             .map(|reason| format!("because {reason}")),
@@ -569,6 +575,7 @@ steps = [
                 value: Some("42".to_owned()),
                 signed: None,
                 evidence: None,
+                against: None,
             },
             Event::NoteAdded {
                 step: Some(step),

@@ -249,6 +249,7 @@ impl Stage {
                 value,
                 signed: None,
                 evidence: None,
+                against: None,
             },
         );
     }

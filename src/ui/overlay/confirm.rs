@@ -7,13 +7,14 @@ use ratatui::layout::{Position, Rect};
 
 use super::{Content, Words, badge, inner_cells, keys, paragraph, popup};
 use crate::app::App;
+use crate::app::friction::Haste;
 use crate::app::view::{Ask, Confirm};
 use crate::journal::Direction;
 use crate::runbook::{Home, Level};
 use crate::ui::page::{span, wrapped};
 use crate::ui::panel::Titles;
 use crate::ui::step::level_style;
-use crate::ui::text::{filled, short_duration};
+use crate::ui::text::{filled, short_duration, stopwatch};
 use crate::ui::theme::Theme;
 
 /// The most lines of a command that a dialog shows; a longer one says so, loudly.
@@ -72,6 +73,7 @@ fn about(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words
             theme.text,
         ),
     ]];
+    lines.extend(warnings(app, theme, confirm, cells));
     lines.push(Vec::new());
     lines.extend(command_lines(theme, &confirm.text, cells));
     lines.push(Vec::new());
@@ -100,6 +102,36 @@ fn about(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words
         &time_words(command.takes, command.timeout),
     ));
     lines.push(Vec::new());
+    lines
+}
+
+/// Why more is asked than the level says, and what stands on top of what is to be undone.
+fn warnings(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words> {
+    let Some(step) = confirm.step else {
+        return Vec::new();
+    };
+    let haste = app.haste(step, confirm.direction).map(|haste| match haste {
+        Haste::Early(left) => vec![
+            span(format!(" T-0 IS IN {} ", stopwatch(left)), theme.banner),
+            span("  too soon for this, so more is asked", theme.strong),
+        ],
+        Haste::Held(reason) => vec![
+            span(" THE CLOCK IS HELD ", theme.banner),
+            span(format!("  {reason}"), theme.strong),
+        ],
+    });
+    let mut lines: Vec<Words> = haste.into_iter().collect();
+    if confirm.direction == Direction::Undo {
+        let on_top = app.run.done_on_top(step);
+        if !on_top.is_empty() {
+            let numbers: Vec<&str> = on_top
+                .iter()
+                .map(|&step| app.run.runbook().step(step).number.as_str())
+                .collect();
+            let words = format!("ran after it and isn't undone: {}", numbers.join(", "));
+            lines.extend(paragraph(&words, cells, theme.warning));
+        }
+    }
     lines
 }
 
