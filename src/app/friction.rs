@@ -17,7 +17,7 @@ use crate::runbook::{Home, Level, SectionIndex, Stage, StepIndex};
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// A GO older than this is about a system that nobody has looked at since.
-pub const FRESH: SignedDuration = SignedDuration::from_mins(30);
+pub const FRESH: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why it is too soon for a command of the launch.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -93,7 +93,7 @@ fn one_of_each() -> Vec<Event> {
             value: Some("3.2 %".to_owned()),
             signed: None,
             evidence: Some(evidence()),
-            against: Some(evidence()),
+            against: None,
         },
         Event::StepContradicted {
             step: step(),
@@ -185,6 +185,14 @@ fn one_of_each() -> Vec<Event> {
         Event::RunClosed {
             ending: crate::journal::Ending::Launched,
             reason: text(),
+        },
+        Event::StepDone {
+            step: step(),
+            basis: Basis::Attested,
+            value: None,
+            signed: None,
+            evidence: None,
+            against: Some(evidence()),
         },
     ]
 }

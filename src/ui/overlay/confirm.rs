@@ -82,25 +82,17 @@ fn about(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words
         lines.push(labelled(theme, "in", dir));
     }
     match (&command.undo, confirm.direction) {
-        (_, Direction::Undo) => lines.push(labelled(theme, "this is", "the step's undo")),
-        (Some(undo), _) => {
-            let undo = wrapped(undo, cells.saturating_sub(LABEL));
-            let labels = std::iter::once("undo").chain(std::iter::repeat(""));
-            lines.extend(
-                labels
-                    .zip(undo)
-                    .map(|(label, line)| labelled(theme, label, &line)),
-            );
-        }
+        // Neither the usual time nor the limit of the command is its undo's.
+        (_, Direction::Undo) => lines.extend(labelled_text(theme, "undoes", &command.run, cells)),
+        (Some(undo), _) => lines.extend(labelled_text(theme, "undo", undo, cells)),
         (None, _) if command.level == Level::Safe || is_rollback_step(app, confirm) => {}
         (None, _) if command.level == Level::Ponr => lines.push(labelled(theme, "undo", "none")),
         (None, _) => lines.push(labelled(theme, "undo", "none: only a rollback goes back")),
     }
-    lines.push(labelled(
-        theme,
-        "takes",
-        &time_words(command.takes, command.timeout),
-    ));
+    if confirm.direction == Direction::Run {
+        let takes = time_words(command.takes, command.timeout);
+        lines.push(labelled(theme, "takes", &takes));
+    }
     lines.push(Vec::new());
     lines
 }
@@ -171,6 +163,16 @@ fn labelled(theme: &Theme, label: &str, words: &str) -> Words {
         span(format!("{label:LABEL$}"), theme.dim),
         span(words, theme.text),
     ]
+}
+
+/// A label with a text over as many lines as it needs.
+fn labelled_text(theme: &Theme, label: &str, text: &str, cells: usize) -> Vec<Words> {
+    let lines = wrapped(text, cells.saturating_sub(LABEL));
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    labels
+        .zip(lines)
+        .map(|(label, line)| labelled(theme, label, &line))
+        .collect()
 }
 
 fn level_words(level: Level, written: bool) -> &'static str {
