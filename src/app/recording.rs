@@ -484,10 +484,8 @@ impl App {
             );
             return Vec::new();
         };
-        if let Some(gate) = hold.gate {
-            if let Some(why) = self.why_held(gate) {
-                return self.refuse(&why);
-            }
+        if let Some(why) = hold.gate.and_then(|gate| self.why_held(gate)) {
+            return self.refuse(&why);
         }
         self.record(Event::HoldReleased {})
     }

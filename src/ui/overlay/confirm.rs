@@ -105,7 +105,7 @@ fn warnings(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Wo
     let haste = app.haste(step, confirm.direction).map(|haste| match haste {
         Haste::Early(left) => vec![
             span(format!(" T-0 IS IN {} ", stopwatch(left)), theme.banner),
-            span("  too soon for this, so more is asked", theme.strong),
+            span("  too soon, so more is asked (`:` moves T-0)", theme.strong),
         ],
         Haste::Held(reason) => vec![
             span(" THE CLOCK IS HELD ", theme.banner),
