@@ -23,6 +23,7 @@ pub mod search;
 pub mod sentinel;
 pub mod triggers;
 pub mod view;
+pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -190,7 +191,7 @@ pub struct Options {
     pub operator: String,
     /// Nothing may be recorded or run.
     pub read_only: bool,
-    /// Whether the newcomer's line is shown.
+    /// Whether a line says what is next.
     pub coach: bool,
     /// Name of the environment, for the badge; the target when empty.
     pub environment: String,

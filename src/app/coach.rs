@@ -89,8 +89,10 @@ impl App {
     }
 
     fn coach_forward(&self) -> String {
-        if let Screen::Poll(at) = self.view.screen {
-            return self.coach_poll(at);
+        match self.view.screen {
+            Screen::Poll(at) => return self.coach_poll(at),
+            Screen::Rollback => return self.coach_way_back(),
+            _ => {}
         }
         let hold = self.key(Action::Hold);
         if let Some(held) = self.run.clock.hold_now() {
@@ -117,6 +119,18 @@ impl App {
             Row::Step(step) => self.coach_step(step),
             Row::Phase(_) | Row::Section(_) => String::new(),
         }
+    }
+
+    fn coach_way_back(&self) -> String {
+        let decides = format!("{} decides · esc goes back", self.key(Action::Rollback));
+        let Some(step) = self.current_step() else {
+            return decides;
+        };
+        if let Some(words) = self.coach_trouble(step) {
+            return words;
+        }
+        let undo = self.key(Action::UndoCommand);
+        format!("{undo} takes back the step under the cursor · {decides}")
     }
 
     fn coach_poll(&self, at: crate::runbook::SectionIndex) -> String {

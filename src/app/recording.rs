@@ -313,77 +313,6 @@ impl App {
         Ok(self.finish_recording(step, Some(value)))
     }
 
-    pub(super) fn answer_second(
-        &mut self,
-        step: StepIndex,
-        value: Option<String>,
-        words: Option<String>,
-        typed: &str,
-    ) -> Result<Vec<Effect>, String> {
-        let initials = Some(self.check_second_person(typed)?);
-        if let Some(words) = words {
-            let evidence = Some(self.said(words));
-            return Ok(self.record_done(step, value, initials, Basis::Attested, evidence));
-        }
-        let proofs = self.live.proofs(step);
-        let is_proved = !proofs.is_empty()
-            && value.is_none()
-            && proofs
-                .iter()
-                .all(|&proof| self.live.verdict(proof, self.now) == Verdict::Pass);
-        Ok(if is_proved {
-            let evidence = Some(self.evidence(&proofs));
-            self.record_done(step, value, initials, Basis::Verified, evidence)
-        } else {
-            self.record_done(step, value, initials, Basis::Attested, None)
-        })
-    }
-
-    /// A person speaks for a step that should have proved itself; the words stay with it as its evidence.
-    pub(super) fn attest(&mut self, step: StepIndex, words: String) -> Vec<Effect> {
-        if self.run.runbook().step(step).second {
-            self.ask_second(step, None, Some(words));
-            return Vec::new();
-        }
-        let evidence = Some(self.said(words));
-        self.record_done(step, None, None, Basis::Attested, evidence)
-    }
-
-    fn said(&self, words: String) -> Evidence {
-        Evidence {
-            source: "said".to_owned(),
-            observed: words,
-            at: self.now.wall,
-        }
-    }
-
-    fn ask_second(&mut self, step: StepIndex, value: Option<String>, words: Option<String>) {
-        let title = &self.run.runbook().step(step).title;
-        let title = format!("{title}: a second person's initials");
-        let hint = format!("not {}'s own", self.options.operator);
-        self.prompt(Purpose::SecondPerson(step, value, words), &title, hint, "");
-    }
-
-    /// Accepts the initials of somebody else.
-    pub(super) fn check_second_person(&self, typed: &str) -> Result<String, String> {
-        let typed = typed.trim();
-        if spelled(typed).is_empty() {
-            return Err("initials are needed".to_owned());
-        }
-        if names_of(&self.options.operator).contains(&spelled(typed)) {
-            return Err("that is you: a second person has to confirm".to_owned());
-        }
-        Ok(typed.to_owned())
-    }
-
-    fn finish_recording(&mut self, step: StepIndex, value: Option<String>) -> Vec<Effect> {
-        if self.run.runbook().step(step).second {
-            self.ask_second(step, value, None);
-            return Vec::new();
-        }
-        self.record_done(step, value, None, Basis::Attested, None)
-    }
-
     pub(super) fn record_done(
         &mut self,
         step: StepIndex,
@@ -755,27 +684,6 @@ impl App {
         };
         self.open_overlay(OverlayKind::Prompt(prompt));
     }
-}
-
-/// What somebody may sign as: the name, each part of it, and its initials.
-fn names_of(operator: &str) -> Vec<String> {
-    let parts = || {
-        operator
-            .split(|character: char| !character.is_alphanumeric())
-            .filter(|part| !part.is_empty())
-    };
-    let initials: String = parts().filter_map(|part| part.chars().next()).collect();
-    let mut names: Vec<String> = parts().map(spelled).collect();
-    names.extend([spelled(operator), spelled(&initials)]);
-    names
-}
-
-/// A name for comparing: `A. L.` and `al` are the same person.
-fn spelled(name: &str) -> String {
-    name.chars()
-        .filter(|character| character.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 fn bracketed(unit: &str) -> String {
