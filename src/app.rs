@@ -10,10 +10,12 @@ pub mod coach;
 pub mod command;
 pub mod deciding;
 pub mod firing;
+pub mod friction;
 pub mod keys;
 pub mod live;
 pub mod output;
 pub mod overlay;
+pub mod overruled;
 pub mod picker;
 pub mod polling;
 pub mod react;
@@ -24,6 +26,7 @@ pub mod sentinel;
 pub mod triggers;
 pub mod unattended;
 pub mod view;
+pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -32,7 +35,7 @@ use std::time::Duration;
 use crate::check::{Judgement, Now, Reading};
 use crate::journal::{AUTO, Entry, Event, Outcome};
 use crate::run::{Run, Usual};
-use crate::runbook::{Runbook, StepIndex};
+use crate::runbook::{Runbook, StepIndex, text};
 
 use keys::{Action, Bindings, Key};
 use live::Live;
@@ -211,7 +214,7 @@ pub struct Options {
     pub operator: String,
     /// Nothing may be recorded or run.
     pub read_only: bool,
-    /// Whether the newcomer's line is shown.
+    /// Whether a line says what is next.
     pub coach: bool,
     /// Name of the environment, for the badge; the target when empty.
     pub environment: String,
@@ -320,8 +323,33 @@ impl App {
         let mut effects: Vec<Effect> = unended
             .map(|attempt| Effect::Attend(attempt.number))
             .collect();
+        if self.run.seq == 1 {
+            self.warn_of_shortfall();
+        }
         effects.extend(self.live.due(self.now));
         effects
+    }
+
+    /// A plan that can't be kept is said at once, beside whatever else is to be known at the start.
+    fn warn_of_shortfall(&mut self) {
+        let Some(short) = self.run.shortfall(self.now.wall) else {
+            return;
+        };
+        let mut takes = Vec::new();
+        for (what, time) in [("holds take", short.holds), ("steps usually", short.steps)] {
+            if !time.is_zero() {
+                takes.push(format!("{what} {}", whole(time)));
+            }
+        }
+        let mut words = format!(
+            "T-0 in {} is too soon: {}; it will slip",
+            whole(short.lead),
+            takes.join(", ")
+        );
+        if let Some(before) = self.view.notice.take() {
+            words = format!("{words} · {}", before.text);
+        }
+        self.say(Tone::Warning, words);
     }
 
     /// Takes in one message and says what is to be done.
@@ -565,6 +593,11 @@ impl App {
     }
 }
 
+/// A duration without fractions of a second.
+fn whole(time: Duration) -> String {
+    text::format_duration(Duration::from_secs(time.as_secs()))
+}
+
 /// Whether an action is out of the question in a read-only session and after the run's end.
 fn changes_run(action: Action) -> bool {
     !matches!(
@@ -585,6 +618,7 @@ fn changes_run(action: Action) -> bool {
             | Action::ShowLog
             | Action::ShowTimeline
             | Action::NextPanel
+            | Action::Coach
             | Action::Open
             | Action::Back
             | Action::Recheck

@@ -7,10 +7,12 @@
 pub mod attempt;
 pub mod clock;
 pub mod gate;
+pub mod plan;
 pub mod progress;
 pub mod rollback;
 pub mod step;
 pub mod trigger;
+pub mod undo;
 pub mod usual;
 
 use std::collections::BTreeMap;
@@ -28,6 +30,7 @@ pub use gate::GateState;
 pub use rollback::RollbackState;
 pub use step::{Status, StepState};
 pub use trigger::{Announced, TriggerState};
+pub use undo::Undoable;
 pub use usual::Usual;
 
 /// A line somebody wrote, and where.

@@ -182,10 +182,13 @@ const RUN: &str = "kestrel-0605-1520";
 
 /// A run that somebody has open.
 fn opened(home: &Home) -> Journal {
-    let now = Timestamp::now();
+    opened_as(home, RUN, Timestamp::now())
+}
+
+fn opened_as(home: &Home, run: &str, now: Timestamp) -> Journal {
     let opened = Event::RunOpened {
         format: 1,
-        run: RUN.to_owned(),
+        run: run.to_owned(),
         runbook: home
             .here()
             .join("kestrel.toml")
@@ -206,8 +209,29 @@ fn opened(home: &Home) -> Journal {
     };
     let created = home
         .store()
-        .create(RUN, RUNBOOK.as_bytes(), now, "ana", opened);
+        .create(run, RUNBOOK.as_bytes(), now, "ana", opened);
     created.unwrap().0
+}
+
+#[test]
+fn resume_passes_over_runs_that_are_driven_elsewhere() {
+    let home = Home::new();
+    let newest = opened(&home);
+    let refused = home.words("resume").ends_with(6);
+    assert!(
+        refused
+            .err
+            .contains("every open run is driven elsewhere: kestrel-0605-1520 (held by"),
+        "{}",
+        refused.err
+    );
+    assert!(refused.err.contains("tminus watch RUN"), "{}", refused.err);
+    let older = Timestamp::now() - SignedDuration::from_mins(5);
+    drop(opened_as(&home, "kestrel-0605-1515", older));
+    // The older one is free, so all that is missing is a terminal.
+    let chosen = home.words("resume").ends_with(2);
+    assert!(chosen.err.contains("it needs a terminal"), "{}", chosen.err);
+    drop(newest);
 }
 
 fn record(journal: &mut Journal, event: Event) {
@@ -221,6 +245,7 @@ fn backup_done() -> Event {
         value: Some("22".to_owned()),
         signed: None,
         evidence: None,
+        against: None,
     }
 }
 

@@ -172,6 +172,19 @@ fn a_stale_value_is_replaced_by_its_age() {
 }
 
 #[test]
+fn a_tick_over_something_red_is_marked() {
+    let mut stage = Stage::in_final_checks();
+    stage.app.options.coach = true;
+    stage
+        .keys(". space")
+        .typed("known spike of the nightly batch");
+    stage.keys("k");
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        snapshot("over-red", &stage.app, &Theme::default(), columns, rows);
+    }
+}
+
+#[test]
 fn a_newcomer_gets_a_line_and_a_reader_is_told_so() {
     let mut stage = Stage::in_final_checks();
     stage.app.options.coach = true;

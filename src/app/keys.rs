@@ -250,6 +250,8 @@ pub enum Action {
     NextMatch,
     /// Previous match.
     PreviousMatch,
+    /// Show or hide the line that says what is next.
+    Coach,
     /// The palette of every action.
     Palette,
     /// Help for this screen.
@@ -714,6 +716,15 @@ const TABLE: &[Row] = &[
         G::See,
     ),
     (
+        A::Coach,
+        "coach",
+        "show or hide what is next",
+        "",
+        "C",
+        &[],
+        G::See,
+    ),
+    (
         A::Palette,
         "palette",
         "every action",
@@ -811,6 +822,12 @@ impl Bindings {
             .keys
             .first()
             .copied()
+    }
+
+    /// The first key of an action as it is written in a sentence; the palette's for an action without one.
+    pub fn shown(&self, action: Action) -> String {
+        let key = self.key_of(action).or_else(|| self.key_of(Action::Palette));
+        key.map(|key| key.to_string()).unwrap_or_default()
     }
 
     /// Gives an action other keys; they are taken from whatever had them at the same places.

@@ -134,8 +134,8 @@ impl App {
     fn answer_prompt(&mut self, purpose: &Purpose, typed: &str) -> Result<Vec<Effect>, String> {
         match purpose {
             Purpose::Value(step) => return self.answer_value(*step, typed),
-            Purpose::SecondPerson(step, value) => {
-                return self.answer_second(*step, value.clone(), typed);
+            Purpose::SecondPerson(step, value, words) => {
+                return self.answer_second(*step, value.clone(), words.clone(), typed);
             }
             Purpose::StartRollback(rollback) => {
                 return self.answer_start_rollback(*rollback, typed);
@@ -224,22 +224,6 @@ impl App {
         }
     }
 
-    /// A person speaks for a step that should have proved itself; the words stay with it as its evidence.
-    fn attest(&mut self, step: StepIndex, reason: String) -> Vec<Effect> {
-        let evidence = crate::journal::Evidence {
-            source: "said".to_owned(),
-            observed: reason,
-            at: self.now.wall,
-        };
-        self.record_done(
-            step,
-            None,
-            None,
-            crate::journal::Basis::Attested,
-            Some(evidence),
-        )
-    }
-
     fn menu_key(&mut self, mut menu: Menu, opened: Duration, key: Key) -> Vec<Effect> {
         let last = menu.items.len().saturating_sub(1);
         match key.code {
@@ -293,6 +277,10 @@ impl App {
                     String::new(),
                     "",
                 );
+                Vec::new()
+            }
+            MenuChoice::ListUndo => {
+                self.list_undo();
                 Vec::new()
             }
             MenuChoice::Decide(decision) => self.pick_decision(decision),

@@ -311,7 +311,7 @@ pub fn missing_secrets<'v>(
 /// # Errors
 /// When there is no such run, another process holds it, it is closed, or it is damaged.
 pub fn resume(context: &Context, run: Option<&str>, files: &SecretFiles) -> Outcome {
-    let run = runs::named_or_newest(context, run)?;
+    let (run, others) = runs::named_or_free(context, run)?;
     let mut found = context.store.open(&run)?;
     refuse_closed(&run, &found.entries)?;
     let opened = Opened::of(&found.entries)?;
@@ -337,6 +337,7 @@ pub fn resume(context: &Context, run: Option<&str>, files: &SecretFiles) -> Outc
         entries: Vec::new(),
     };
     prepared.settle_in(&opened);
+    prepared.notice_resumed(others);
     prepared.notice_missing_secrets();
     let host = this_process();
     let resumed = Event::RunResumed { host };
@@ -437,6 +438,16 @@ impl Prepared {
         });
     }
 
+    /// What is different from where it was left.
+    fn notice_resumed(&mut self, others: Option<String>) {
+        self.notices
+            .extend(others.map(|others| format!("also open: {others}")));
+        if self.demonstration.is_some() {
+            let fresh = "the demo service was started anew: what was done to it is gone";
+            self.notices.push(fresh.to_owned());
+        }
+    }
+
     fn notice_missing_secrets(&mut self) {
         let missing = missing_secrets(&self.runbook.variables, &self.variables);
         if !missing.is_empty() {
@@ -468,7 +479,7 @@ impl Prepared {
             options: app::Options {
                 operator: context.operator.clone(),
                 read_only: !records,
-                coach: self.demonstration.is_some(),
+                coach: context.config.coach.unwrap_or(true),
                 environment: self.environment,
             },
             bindings: context.config.bindings(),

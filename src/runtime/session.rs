@@ -292,9 +292,11 @@ impl Turn {
             app.elsewhere = suggested.to_string_lossy().into_owned();
         }
         let logout = logout::warning().filter(|_| records);
-        for notice in logout.into_iter().chain(session.notices) {
-            let notice = redaction::declared().redact(&notice);
-            app.say(crate::app::view::Tone::Warning, notice);
+        let notices: Vec<String> = logout.into_iter().chain(session.notices).collect();
+        if !notices.is_empty() {
+            // One line has room for all of them, or for what comes first.
+            let notices = redaction::declared().redact(&notices.join(" · "));
+            app.say(crate::app::view::Tone::Warning, notices);
         }
         let signals = Signals::listen().map_err(SessionError::Start)?;
         let guard = TerminalGuard::enter().map_err(SessionError::Terminal)?;

@@ -9,6 +9,7 @@ use super::health::blind;
 use super::items::{gate_state, section_titles};
 use super::page::{LABEL_CELLS, Page, wrapped};
 use super::panel::{Titles, panel};
+use super::proof::evidence_words;
 use super::text::{filled, sample_age, short_duration, stopwatch, visible, wall, width};
 use super::theme::{Theme, verdict_mark};
 use crate::app::App;
@@ -17,7 +18,7 @@ use crate::app::view::Row;
 use crate::check::{Expectation, Verdict};
 use crate::journal::{Answer, Direction};
 use crate::run::Status;
-use crate::runbook::text::format_duration;
+use crate::runbook::text::{count, format_duration};
 use crate::runbook::{Proof, SectionIndex, Step, StepIndex};
 
 /// The most lines of one text; the step's own screen shows all of it.
@@ -225,13 +226,11 @@ fn draw_evidence(sheet: &mut Sheet<'_>, step: StepIndex) {
     let (app, theme) = (sheet.app, sheet.theme);
     let state = app.run.state(step);
     if let Some(evidence) = &state.evidence {
-        let words = format!(
-            "{}: {} at {}",
-            evidence.source,
-            evidence.observed,
-            wall(evidence.at)
-        );
-        sheet.fact("evidence", &words, theme.text);
+        sheet.fact("evidence", &evidence_words(evidence), theme.text);
+    }
+    if let Some(red) = app.overruled(step) {
+        let words = format!("OVER RED {}", evidence_words(&red));
+        sheet.fact("against", &words, theme.alarm);
     }
     sheet.maybe("reason", state.reason.as_deref());
     let attempt = app.run.latest_attempt(step);
@@ -351,10 +350,10 @@ fn draw_output(sheet: &mut Sheet<'_>, step: StepIndex) {
         return;
     }
     let theme = sheet.theme;
-    sheet
-        .page
-        .pen()
-        .put(&format!("output, {} lines", output.total()), theme.dim);
+    sheet.page.pen().put(
+        &format!("output, {}", count(output.total(), "line", "lines")),
+        theme.dim,
+    );
     let start = output.lines.len().saturating_sub(rows);
     for line in output.lines.range(start..) {
         sheet.page.pen().put(&line.text(), theme.text);
@@ -452,7 +451,7 @@ fn draw_section(
         for option in &choice.options {
             let mut pen = sheet.page.labelled(theme, "option");
             pen.column(&option.title, longest + 2, theme.text)
-                .put(&format!("{} steps", option.steps.len()), theme.dim);
+                .put(&count(option.steps.len(), "step", "steps"), theme.dim);
         }
         sheet.fact(
             "",

@@ -150,7 +150,10 @@ impl List<'_> {
         let state = self.app.run.state(step);
         let reason = state.reason.as_deref().unwrap_or_default();
         match status {
-            Status::Done => Facts::long(Self::result(state), self.theme.text),
+            Status::Done => match self.app.overruled(step) {
+                Some(red) => Facts::short(format!("OVER RED {}", red.observed), self.theme.alarm),
+                None => Facts::long(Self::result(state), self.theme.text),
+            },
             Status::Waived => Facts::long(format!("waived: {reason}"), self.theme.dim),
             Status::NotApplicable => {
                 Facts::long(format!("doesn't apply: {reason}"), self.theme.dim)

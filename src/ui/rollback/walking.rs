@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use super::{budget, cause, watched};
+use super::{budget, cause, lasting, undoing, watched};
 use crate::app::App;
 use crate::app::command::explain;
 use crate::app::keys::Action;
@@ -69,8 +69,22 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackState
     } else {
         owed.len().min(8) + 2
     };
-    let area = page.take(page.left().saturating_sub(owed_rows).max(3));
+    let steps = app.run.rollback_steps().len() + 4;
+    let spare = page.left().saturating_sub(owed_rows + steps);
+    let at_undo = app.view.rollback_cursor >= app.run.rollback_steps().len();
+    // Where both don't fit, the list that is worked on is the one that shows.
+    let undoing = undoing::rows(
+        app,
+        if at_undo {
+            spare.max(page.left() / 3)
+        } else {
+            spare
+        },
+    );
+    let area = page.take(page.left().saturating_sub(owed_rows + undoing).max(3));
     draw_steps(app, theme, &mut page.part(area), definition, stage);
+    let area = page.take(undoing);
+    undoing::draw(app, theme, &mut page.part(area));
     if !owed.is_empty() {
         let area = page.rest();
         draw_owed(theme, &mut page.part(area), &owed);
@@ -268,13 +282,17 @@ fn impact_title(
         .verified_since
         .map(|since| app.now.monotonic.saturating_sub(since));
     let needed = short_duration(definition.hold);
+    let lasting = lasting(definition.hold);
     match (stage, held) {
         (RollbackStage::Steps { .. }, _) => {
-            ("Impact now", format!("then good for {needed}"), theme.dim)
+            ("Impact now", format!("has to be good{lasting}"), theme.dim)
         }
         (RollbackStage::Closed { verified: true }, _) => ("Proof", "held".to_owned(), theme.good),
         (RollbackStage::Closed { verified: false }, _) => {
             ("Proof", "not proved".to_owned(), theme.warning)
+        }
+        (RollbackStage::Verify, Some(_)) if definition.hold.is_zero() => {
+            ("Proof", "good".to_owned(), theme.good)
         }
         (RollbackStage::Verify, Some(held)) => (
             "Proof",
@@ -283,7 +301,7 @@ fn impact_title(
         ),
         (RollbackStage::Verify, None) => (
             "Proof",
-            format!("not all good yet, then {needed}"),
+            format!("has to be good{lasting}, isn't yet"),
             theme.warning,
         ),
     }
@@ -345,7 +363,7 @@ fn draw_steps(
         Titles {
             left: &title,
             right: order,
-            focused: true,
+            focused: app.view.rollback_cursor < app.run.rollback_steps().len(),
             ..Titles::default()
         },
     );
@@ -362,7 +380,7 @@ fn draw_steps(
             theme,
             &mut page.pen(),
             steps[position],
-            position == cursor,
+            position == app.view.rollback_cursor,
         );
     }
     for note in notes {
@@ -387,8 +405,8 @@ fn after_lines(
         .collect::<Vec<_>>()
         .join(", ");
     let verify = format!(
-        "--- verify: {names}; all good for {} ---",
-        short_duration(definition.hold)
+        "--- verify: {names}; all good{} ---",
+        lasting(definition.hold)
     );
     let each = if matches!(app.doing(), Some(Doing::Walking { .. })) {
         "its commands start by themselves until one fails or needs a person".to_owned()

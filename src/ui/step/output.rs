@@ -14,6 +14,7 @@ use crate::app::keys::Action;
 use crate::app::output::{Colour, Line, Look, Output};
 use crate::journal::{Direction, Outcome};
 use crate::run::Attempt;
+use crate::runbook::text::count;
 use crate::ui::page::{Page, padded};
 use crate::ui::panel::{Titles, panel};
 use crate::ui::pen::Pen;
@@ -178,9 +179,12 @@ fn draw_status(app: &App, theme: &Theme, pen: &mut Pen<'_>, attempt: &Attempt, o
     let follow = key(app, Action::Follow);
     match app.view.scroll_back {
         0 if attempt.is_running() => pen.put("following", theme.dim),
-        0 => pen.put("end", theme.dim),
+        0 => pen.put("ended", theme.dim),
         lines => pen.put(
-            &format!("{lines} lines before the end, {follow} follows"),
+            &format!(
+                "{} before the end, {follow} follows",
+                count(lines, "line", "lines")
+            ),
             theme.accent,
         ),
     };
@@ -198,7 +202,10 @@ fn draw_status(app: &App, theme: &Theme, pen: &mut Pen<'_>, attempt: &Attempt, o
             pen.put(&format!("   last line {} ago", age(silent)), theme.dim);
         }
     }
-    pen.put(&format!("   {} lines", output.total()), theme.dim);
+    pen.put(
+        &format!("   {}", count(output.total(), "line", "lines")),
+        theme.dim,
+    );
     if output.skipped > 0 {
         pen.put(
             &format!("   the first {} not kept here", output.skipped),
