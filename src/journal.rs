@@ -148,7 +148,9 @@ impl Outcome {
 }
 
 /// Which of a step's two commands an attempt runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// The step's command.
@@ -269,6 +271,9 @@ pub enum Event {
         signed: Option<String>,
         /// The sample behind it.
         evidence: Option<Evidence>,
+        /// What was red when a person said that it is done all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        against: Option<Evidence>,
     },
     /// Evidence behind a verified step was contradicted by a later sample.
     StepContradicted {

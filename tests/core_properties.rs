@@ -73,7 +73,8 @@ const ACTS: &[&str] = &[
     ". x y",
     ". x",
     "2 x y",
-    "2 x y",
+    "2 x d e m o enter",
+    "2 x p r o d - e u enter",
     "2 x",
     "2 x b o enter p r o d - e u enter",
     "2 space",
@@ -96,6 +97,10 @@ const ACTS: &[&str] = &[
     "4 x y",
     "4 space",
     "U y",
+    "U p r o d - e u enter",
+    "B u U y",
+    "4 G x y",
+    "C",
     "ctrl-c y",
     "c enter",
     "a n o enter",
@@ -116,7 +121,14 @@ const BEGINNINGS: &[&[&str]] = &[
     // The poll is GO, a hold that is on is released, the first option is taken.
     &["P + + +", "esc H esc", "2 enter enter esc"],
     // And its first command runs.
-    &["P + + +", "esc H esc", "2 enter enter esc", "2 x y"],
+    &[
+        "P + + +",
+        "esc H esc",
+        "2 enter enter esc",
+        "2 x y",
+        "2 x d e m o enter",
+        "2 x p r o d - e u enter",
+    ],
     &["B 1 p r o d - e u enter", "esc esc B 1 d e m o enter"],
 ];
 

@@ -119,7 +119,7 @@ async fn a_jump_of_time_puts_everything_in_doubt_until_it_was_looked_at_again() 
 #[tokio::test]
 async fn the_demo_goes_from_start_to_a_verified_rollback() {
     let dir = tempfile::tempdir().expect("a scratch directory");
-    let mut screen = Terminal::start(&["demo"], WIDE, dir.path());
+    let mut screen = Terminal::start(&["demo", "--in", "15m"], WIDE, dir.path());
     screen.wait_for("verified").await;
     screen.wait_for("MUST 1/2").await;
     screen.send(" ").await;
@@ -136,7 +136,7 @@ async fn the_demo_goes_from_start_to_a_verified_rollback() {
     screen.wait_for("GO from everyone").await;
     screen.send("\x1b").await;
     screen.wait_for("Roll out v2.41.0").await;
-    confirm(&mut screen, "y").await;
+    confirm_early(&mut screen).await;
     screen.wait_for("instance 4 of 4").await;
     screen.wait_for("exit 0 after").await;
     // Leaving the step's screen shows the board again, the cursor on what is next.
@@ -147,7 +147,7 @@ async fn the_demo_goes_from_start_to_a_verified_rollback() {
     screen.send("\x1b").await;
     screen.wait_for("2 T-0 2/3").await;
     screen.wait_for("Sections").await;
-    confirm(&mut screen, "y").await;
+    confirm_early(&mut screen).await;
     screen.wait_for("2 T-0 3/3").await;
     // The new version goes bad by itself half a minute after the deploy.
     screen.wait_for("TRIGGER More than 2 %").await;
@@ -172,11 +172,11 @@ async fn the_demo_goes_from_start_to_a_verified_rollback() {
     assert!(!screen.is_taken_over(), "the terminal is given back");
 }
 
-/// Presses `x` and answers its dialog.
-async fn confirm(screen: &mut Terminal, answer: &str) {
+/// Presses `x` long before T-0, which asks for the target's name.
+async fn confirm_early(screen: &mut Terminal) {
     screen.send("x").await;
-    screen.wait_for("any other key nothing runs").await;
-    press_when_awake(screen, answer, "Output").await;
+    screen.wait_for("T-0 IS IN 1").await;
+    press_when_awake(screen, "demo\r", "Output").await;
 }
 
 /// A dialog swallows keys for its first 300 ms, so a person's answer is tried until it shows.

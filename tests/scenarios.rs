@@ -151,6 +151,14 @@ enum Expect {
     Signal { signal: String },
     /// The message line holds these words.
     Notice { notice: String },
+    /// The line that says what is next holds these words.
+    Next { next: String },
+    /// The choices of a menu, each in brackets where the cursor is.
+    Menu { menu: Vec<String> },
+    /// What can be taken back, newest first, as ids; with `-` in front where it has been.
+    Undoable { undoable: Vec<String> },
+    /// What is red behind a step that a person ticked; empty for nothing.
+    OverRed { over_red: String, behind: String },
     /// The run stands like this.
     State { state: String },
     /// A trigger waits for a decision, or doesn't.
@@ -202,6 +210,8 @@ enum Expect {
     },
     /// The clipboard got this text last.
     Copied { copied: String },
+    /// The run was last written to this directory, with so many entries.
+    Elsewhere { elsewhere: String, holds: usize },
     /// The bell rang so often.
     Bells { bells: usize },
     /// What goes on without being asked: `counting 10s`, `walking R1.1`, `waits for R1.2`; empty for nothing.
@@ -453,11 +463,14 @@ impl Telling {
             | Expect::Recorded { .. }
             | Expect::Entries { .. }
             | Expect::Copied { .. }
+            | Expect::Elsewhere { .. }
             | Expect::Bells { .. }
             | Expect::BlindTo { .. }
             | Expect::Doing { .. }
             | Expect::Left { .. } => self.expect_asked(expect),
             Expect::Notice { .. }
+            | Expect::Next { .. }
+            | Expect::Menu { .. }
             | Expect::Overlay { .. }
             | Expect::Asks { .. }
             | Expect::Says { .. }
@@ -532,6 +545,10 @@ impl Telling {
                     .map(|&(attempt, stop)| format!("{attempt} {}", word(stop)));
                 equal(signal, &last.unwrap_or_default())
             }
+            Expect::Elsewhere { elsewhere, holds } => equal(
+                &(elsewhere.clone(), *holds),
+                &asked.elsewhere.last().cloned().unwrap_or_default(),
+            ),
             Expect::Copied { copied } => {
                 equal(copied, &asked.copied.last().cloned().unwrap_or_default())
             }
@@ -586,6 +603,23 @@ impl Telling {
                 } else {
                     Err(format!("it says `{said}`"))
                 }
+            }
+            Expect::Next { next } => {
+                let said = self.world.app.coach_line().unwrap_or_default();
+                equal_or_within(next, &said)
+            }
+            Expect::Menu { menu } => {
+                let Some(OverlayKind::Menu(open)) = self.overlay() else {
+                    return Err("no menu is open".to_owned());
+                };
+                let items = open.items.iter().enumerate();
+                let labels: Vec<String> = items
+                    .map(|(at, item)| match at == open.cursor {
+                        true => format!("[{}]", item.label),
+                        false => item.label.clone(),
+                    })
+                    .collect();
+                equal(menu, &labels)
             }
             Expect::Overlay { overlay } => equal(overlay.as_str(), overlay_name(self.overlay())),
             Expect::Asks { asks } => {
@@ -670,6 +704,22 @@ impl Telling {
                         .map_or(0.0, |baseline| baseline.median),
                 )
             }
+            Expect::Undoable { undoable } => {
+                let list = run.undoable();
+                let names: Vec<String> = list
+                    .iter()
+                    .map(|item| {
+                        let mark = if item.is_undone() { "-" } else { "" };
+                        format!("{mark}{}", run.runbook().step(item.step).id)
+                    })
+                    .collect();
+                equal(undoable, &names)
+            }
+            Expect::OverRed { over_red, behind } => {
+                let red = app.overruled(self.step(behind)?);
+                let words = red.map(|red| format!("{}: {}", red.source, red.observed));
+                equal(over_red, &words.unwrap_or_default())
+            }
             Expect::Owed { owed } => equal_or_within(owed, &app.owed().join(", ")),
             Expect::Soak {
                 soak,
@@ -737,6 +787,7 @@ fn options(operator: &str, read_only: bool) -> Options {
     Options {
         operator: operator.to_owned(),
         read_only,
+        coach: true,
         ..Options::default()
     }
 }

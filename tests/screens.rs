@@ -164,11 +164,24 @@ fn a_stale_value_is_replaced_by_its_age() {
     stage.wait(180);
     let shown = text(&stage.app, 120, 40);
     assert!(shown.contains("BLIND: 5 unseen"), "{shown}");
-    assert!(shown.contains("p95 ms            NO DATA 3m06s"), "{shown}");
+    assert!(shown.contains("p95 ms            NO DATA 3m "), "{shown}");
     assert_eq!(
         stage.app.live.metric(0).verdict(stage.app.now).name(),
         "unknown"
     );
+}
+
+#[test]
+fn a_tick_over_something_red_is_marked() {
+    let mut stage = Stage::in_final_checks();
+    stage.app.options.coach = true;
+    stage
+        .keys(". space")
+        .typed("known spike of the nightly batch");
+    stage.keys("k");
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        snapshot("over-red", &stage.app, &Theme::default(), columns, rows);
+    }
 }
 
 #[test]

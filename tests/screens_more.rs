@@ -403,6 +403,29 @@ fn confirmations_show_the_exact_command() {
 }
 
 #[test]
+fn a_command_before_its_time_says_so_loudly() {
+    let mut world = World::new();
+    world.cleared_for_launch().healthy().keys("2 x");
+    snapshot_world("confirm_too_soon_80x24", &world, SMALL);
+    world.keys("esc H").typed("errors climb").keys("x");
+    snapshot_world("confirm_held_80x24", &world, SMALL);
+}
+
+#[test]
+fn what_was_done_in_this_run_can_be_taken_back() {
+    let mut world = rolling_out();
+    world.ended(Outcome::Exited { code: 0 }, 130).keys("esc 4");
+    snapshot_world("undo_list_120x40", &world, LARGE);
+    world.keys("U");
+    snapshot_world("undo_confirm_80x24", &world, SMALL);
+    world
+        .keys("y")
+        .ended(Outcome::Exited { code: 0 }, 40)
+        .keys("esc 4");
+    snapshot_world("undo_done_80x24", &world, SMALL);
+}
+
+#[test]
 fn a_point_of_no_return_asks_everything() {
     let mut world = rolling_out();
     world

@@ -394,6 +394,7 @@ impl App {
                 && definition.command.is_none()
                 && definition.record.is_none()
                 && definition.sign.is_none()
+                && (!definition.second || definition.soak.is_some())
         });
         candidates
             .filter_map(|step| self.tend_step(step, stage))
@@ -521,6 +522,7 @@ impl App {
             value: Some(text::format_duration(needed)),
             signed: None,
             evidence: Some(Evidence { observed, ..seen }),
+            against: None,
         };
         self.record_auto(format!("verify {id}"), event)
     }
@@ -618,6 +620,7 @@ pub fn describe(event: &Event) -> String {
             basis,
             value,
             signed,
+            against,
             ..
         } => {
             let value = value
@@ -628,7 +631,11 @@ pub fn describe(event: &Event) -> String {
                 .as_ref()
                 .map(|who| format!(", signed by {who}"))
                 .unwrap_or_default();
-            format!("[x] {step}{value} ({}{signed})", basis.name())
+            let against = against
+                .as_ref()
+                .map(|red| format!(", OVER RED {}: {}", red.source, red.observed))
+                .unwrap_or_default();
+            format!("[x] {step}{value} ({}{signed}{against})", basis.name())
         }
         Event::StepContradicted { step, evidence } => {
             format!("[?] {step}: {} {}", evidence.source, evidence.observed)
@@ -743,7 +750,11 @@ fn describe_trouble(event: &Event) -> String {
         }
         Event::GateReset { gate } => format!("poll {gate} starts over"),
         Event::Recycled { steps, reason } => {
-            format!("recycled, {} steps open again: {reason}", steps.len())
+            let opened = match steps.len() {
+                1 => "1 step opens".to_owned(),
+                more => format!("{more} steps open"),
+            };
+            format!("recycled, {opened} again: {reason}")
         }
         Event::RunClosed { reason, .. } if reason.is_empty() => "run closed".to_owned(),
         Event::RunClosed { reason, .. } => format!("run closed: {reason}"),

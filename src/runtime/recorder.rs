@@ -110,9 +110,11 @@ fn words_of(event: &mut Event) -> Vec<&mut String> {
             value,
             signed,
             evidence,
+            against,
             ..
         } => {
-            let observed = evidence.as_mut().map(|evidence| &mut evidence.observed);
+            let seen = evidence.iter_mut().chain(against);
+            let observed = seen.map(|evidence| &mut evidence.observed);
             value.iter_mut().chain(signed).chain(observed).collect()
         }
         Event::StepContradicted {

@@ -7,11 +7,12 @@ use std::time::Duration;
 use ratatui::style::Style;
 
 use super::pen::Pen;
-use super::text::age;
+use super::text::{age, wall};
 use super::theme::{Theme, verdict_mark};
 use crate::app::App;
 use crate::app::live::format_value;
 use crate::check::{Limit, Metric, Verdict};
+use crate::journal::Evidence;
 use crate::runbook::Proof;
 
 /// How much of the past a picture in a line shows.
@@ -192,6 +193,19 @@ pub fn spark(theme: &Theme, values: &[Option<f64>], reach: Option<f64>) -> Strin
         .iter()
         .map(|value| value.filter(|value| value.is_finite()).map_or(" ", height))
         .collect()
+}
+
+/// `metric error-rate: 0.14 % at 15:47:02Z`
+pub fn evidence_words(evidence: &Evidence) -> String {
+    let Evidence {
+        source,
+        observed,
+        at,
+    } = evidence;
+    match source.split_once(' ') {
+        Some(("attempt", number)) => format!("{observed}, attempt #{number} at {}Z", wall(*at)),
+        _ => format!("{source}: {observed} at {}Z", wall(*at)),
+    }
 }
 
 #[cfg(test)]

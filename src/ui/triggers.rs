@@ -37,10 +37,11 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>) {
     let area = page.rest();
     let pending: Vec<usize> = app.run.pending_triggers().collect();
     let waiting = format!("{} waiting for a decision", pending.len());
+    let quiet = quiet_words(app);
     let titles = if pending.is_empty() {
         Titles {
             left: "Triggers",
-            right: "nothing has fired",
+            right: &quiet,
             ..Titles::default()
         }
     } else {
@@ -65,6 +66,20 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>) {
         }
         let share = spare.div_ceil(order.len() - place);
         spare -= draw_terms(app, theme, &mut page, trigger, share);
+    }
+}
+
+/// That nothing has fired, or that what fired was answered.
+fn quiet_words(app: &App) -> String {
+    let fired = app
+        .run
+        .triggers
+        .iter()
+        .filter(|state| state.fired.is_some());
+    match fired.count() {
+        0 => "nothing has fired".to_owned(),
+        1 => "1 fired and was answered".to_owned(),
+        more => format!("{more} fired and were answered"),
     }
 }
 

@@ -254,6 +254,7 @@ impl Stage {
                 value,
                 signed: None,
                 evidence: None,
+                against: None,
             },
         );
     }

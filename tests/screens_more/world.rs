@@ -267,6 +267,7 @@ impl World {
                 value: definition.record.as_ref().map(|_| "22".to_owned()),
                 signed: None,
                 evidence: None,
+                against: None,
             };
             self.recorded("bo", done);
             self.wait(60);

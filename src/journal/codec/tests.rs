@@ -93,6 +93,7 @@ fn one_of_each() -> Vec<Event> {
             value: Some("3.2 %".to_owned()),
             signed: None,
             evidence: Some(evidence()),
+            against: None,
         },
         Event::StepContradicted {
             step: step(),
@@ -193,6 +194,14 @@ fn one_of_each() -> Vec<Event> {
         Event::RunClosed {
             ending: crate::journal::Ending::Launched,
             reason: text(),
+        },
+        Event::StepDone {
+            step: step(),
+            basis: Basis::Attested,
+            value: None,
+            signed: None,
+            evidence: None,
+            against: Some(evidence()),
         },
     ]
 }
@@ -305,15 +314,19 @@ fn any_step_event() -> impl Strategy<Value = Event> {
             basis,
             option::of(text()),
             option::of(text()),
+            option::of(any_evidence()),
             option::of(any_evidence())
         )
-            .prop_map(|(step, basis, value, signed, evidence)| Event::StepDone {
-                step,
-                basis,
-                value,
-                signed,
-                evidence
-            }),
+            .prop_map(
+                |(step, basis, value, signed, evidence, against)| Event::StepDone {
+                    step,
+                    basis,
+                    value,
+                    signed,
+                    evidence,
+                    against
+                }
+            ),
         (step(), any_evidence())
             .prop_map(|(step, evidence)| Event::StepContradicted { step, evidence }),
         (step(), text()).prop_map(|(step, reason)| Event::StepWaived { step, reason }),
