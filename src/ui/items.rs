@@ -106,6 +106,15 @@ pub fn section_titles(app: &App, glance: &Glance, at: SectionIndex) -> (String, 
     (left, right)
 }
 
+/// Cells that a title keeps against everything else on its line.
+const TITLE_CELLS: usize = 10;
+
+/// With fewer cells for title and all, `MUST` gives way; the header has its count.
+const LEAST_FOR_MUST: usize = 26;
+
+/// Facts cut to less say nothing.
+const LEAST_FACTS: usize = 3;
+
 /// How wide the columns at the right are.
 #[derive(Clone, Copy, Debug)]
 struct Columns {
@@ -363,7 +372,7 @@ impl List<'_> {
             ""
         };
         // Next to the name, so that it is found in one column, and a line without facts leaves all else to its title.
-        if !must.is_empty() {
+        if !must.is_empty() && pen.room() >= LEAST_FOR_MUST {
             pen.right_column(must, 4, quiet);
         }
         let Some(facts) = facts else { return };
@@ -372,8 +381,9 @@ impl List<'_> {
         } else {
             pen.room() * 2 / 3
         };
+        let most = most.min(pen.room().saturating_sub(TITLE_CELLS));
         let cells = width(&visible(&facts.text)).min(most);
-        if cells > 0 {
+        if cells >= LEAST_FACTS {
             pen.right_column(&fit(&visible(&facts.text), cells), cells, facts.style);
         }
     }

@@ -6,9 +6,9 @@ use ratatui::style::Style;
 
 use super::deadlines::next_message;
 use super::glance::Glance;
+use super::page::{Page, wrapped};
 use super::panel::{Titles, panel};
-use super::pen::Pen;
-use super::text::{filled, stopwatch, wall};
+use super::text::{filled, fit, stopwatch, visible, wall, width};
 use super::theme::Theme;
 use crate::app::App;
 use crate::app::react::describe;
@@ -88,20 +88,60 @@ fn draw_lines(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         .rev()
         .filter(|entry| !app.view.people_only || entry.by != AUTO);
     let newest: Vec<_> = entries.skip(back).take(rows).collect();
-    for (row, entry) in (0..).zip(newest.into_iter().rev()) {
-        draw_entry(app, theme, entry, &mut Pen::new(buffer, area, row));
+    let names = newest.iter().map(|entry| width(&visible(&entry.by))).max();
+    let name_cells = names.unwrap_or(0).clamp(NAME_CELLS.0, NAME_CELLS.1);
+    let cells = usize::from(area.width).saturating_sub(TIME_CELLS + name_cells + 1);
+    let mut room = rows;
+    let mut shown: Vec<(&Entry, Vec<String>)> = Vec::new();
+    for entry in newest {
+        let words = wrapped_within(&sentence(&app.run, entry), cells, room);
+        room -= words.len();
+        shown.push((entry, words));
+        if room == 0 {
+            break;
+        }
+    }
+    let mut page = Page::new(buffer, area);
+    for (entry, words) in shown.iter().rev() {
+        draw_entry(theme, entry, words, name_cells, &mut page);
     }
 }
 
-fn draw_entry(app: &App, theme: &Theme, entry: &Entry, pen: &mut Pen<'_>) {
-    let style = entry_style(theme, entry);
-    pen.skip(1)
-        .put(&wall(entry.at), theme.dim)
-        .skip(1)
-        .column(&entry.by, 6, theme.dim)
-        .skip(1);
-    pen.put(&sentence(&app.run, entry), style);
+/// Breaks a text into at most so many lines; the last one says by its end that there is more.
+fn wrapped_within(text: &str, cells: usize, lines: usize) -> Vec<String> {
+    let mut words = wrapped(text, cells);
+    if words.len() > lines {
+        let rest = words.split_off(lines.saturating_sub(1)).concat();
+        words.push(fit(&rest, cells).into_owned());
+    }
+    words
 }
+
+fn draw_entry(
+    theme: &Theme,
+    entry: &Entry,
+    words: &[String],
+    name_cells: usize,
+    page: &mut Page<'_>,
+) {
+    let style = entry_style(theme, entry);
+    for (at, line) in words.iter().enumerate() {
+        let mut pen = page.pen();
+        if at == 0 {
+            pen.skip(1)
+                .put(&wall(entry.at), theme.dim)
+                .skip(1)
+                .column(&entry.by, name_cells, theme.dim);
+        }
+        pen.to(TIME_CELLS + name_cells + 1).put(line, style);
+    }
+}
+
+/// Cells of a name: at least, so that few names don't move the words, and at most.
+const NAME_CELLS: (usize, usize) = (6, 14);
+
+/// ` 15:46:58 `
+const TIME_CELLS: usize = 10;
 
 /// An entry in words, with steps named as the checklist names them.
 pub fn sentence(run: &Run, entry: &Entry) -> String {

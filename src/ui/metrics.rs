@@ -259,7 +259,7 @@ impl<'a> MetricView<'a> {
 
     fn limit_words(&self) -> String {
         self.limit
-            .map(|limit| limit_words(limit, self.state.baseline()))
+            .map(|limit| limit_words(self.theme, limit, self.state.baseline()))
             .unwrap_or_default()
     }
 
@@ -457,13 +457,13 @@ fn holds(comparison: Comparison, value: f64, bound: f64) -> bool {
 }
 
 /// What a metric has to be so that this limit isn't breached: `fail = "> 500"` reads `≤500`.
-fn limit_words(limit: Limit, baseline: Option<Baseline>) -> String {
+fn limit_words(theme: &Theme, limit: Limit, baseline: Option<Baseline>) -> String {
     let sign = match limit.comparison {
-        Comparison::Below => "≥",
+        Comparison::Below => theme.at_least,
         Comparison::AtMost => ">",
-        Comparison::Above => "≤",
+        Comparison::Above => theme.at_most,
         Comparison::AtLeast => "<",
-        Comparison::Equal => "≠",
+        Comparison::Equal => theme.differs,
         Comparison::NotEqual => "=",
     };
     match bound(limit, baseline) {
@@ -495,35 +495,40 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ui::theme::Palette;
 
     #[test]
     fn a_limit_reads_as_what_has_to_hold() {
-        let limit = |comparison, bound, relative| Limit {
-            comparison,
-            bound,
-            relative,
-        };
         let baseline = Baseline {
             median: 310.0,
             low: 290.0,
             high: 340.0,
         };
+        let words = |ascii, comparison, bound, relative, baseline| {
+            let theme = Theme::new(Palette {
+                ascii,
+                ..Palette::default()
+            });
+            let limit = Limit {
+                comparison,
+                bound,
+                relative,
+            };
+            limit_words(&theme, limit, baseline)
+        };
+        assert_eq!(words(false, Comparison::Above, 500.0, false, None), "≤500");
+        assert_eq!(words(false, Comparison::Below, 0.1, false, None), "≥0.1");
         assert_eq!(
-            limit_words(limit(Comparison::Above, 500.0, false), None),
-            "≤500"
-        );
-        assert_eq!(
-            limit_words(limit(Comparison::Below, 0.1, false), None),
-            "≥0.1"
-        );
-        assert_eq!(
-            limit_words(limit(Comparison::Above, 1.5, true), None),
+            words(false, Comparison::Above, 1.5, true, None),
             "≤1.5x base"
         );
         assert_eq!(
-            limit_words(limit(Comparison::Above, 1.5, true), Some(baseline)),
+            words(false, Comparison::Above, 1.5, true, Some(baseline)),
             "≤465"
         );
+        assert_eq!(words(true, Comparison::Above, 500.0, false, None), "<=500");
+        assert_eq!(words(true, Comparison::Below, 0.1, false, None), ">=0.1");
+        assert_eq!(words(true, Comparison::Equal, 0.0, false, None), "!=0");
     }
 
     #[test]

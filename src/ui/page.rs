@@ -149,7 +149,7 @@ fn wrapped_line(line: &str, cells: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut current = String::new();
     let mut taken = 0;
-    for word in line.split_word_bounds() {
+    for word in words_and_gaps(line) {
         let word_cells = width(word);
         if taken > 0 && taken + word_cells > cells {
             lines.push(std::mem::take(&mut current));
@@ -170,6 +170,21 @@ fn wrapped_line(line: &str, cells: usize) -> Vec<String> {
     }
     lines.push(current);
     lines
+}
+
+/// The words of a line and the gaps between them. A word is whatever has no space in it: an option or a path that is
+/// broken at its dashes can't be copied and hardly read.
+fn words_and_gaps(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let end = rest
+            .find(|character: char| character.is_whitespace() != first.is_whitespace())
+            .unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        Some(word)
+    })
 }
 
 /// A bar of so many cells, filled by this share; anything that isn't a number leaves it empty.
@@ -208,6 +223,7 @@ mod tests {
             ["one two ", "three", "  four"]
         );
         assert_eq!(wrapped("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrapped("run --all", 6), ["run ", "--all"]);
         assert_eq!(wrapped("東京都", 4), ["東京", "都"]);
     }
 

@@ -56,10 +56,6 @@ pub fn draw_reading(app: &App, theme: &Theme, proof: Proof, pen: &mut Pen<'_>) {
     .skip(1);
     if let Proof::Metric(metric) = proof {
         draw_picture(app, theme, metric, pen);
-    } else if let Some(because) =
-        complaint(app, proof).filter(|because| width(because) <= pen.room())
-    {
-        pen.put(&because, theme.dim);
     }
 }
 
