@@ -18,6 +18,7 @@ pub mod polling;
 pub mod react;
 pub mod recording;
 pub mod search;
+pub mod sentence;
 pub mod sentinel;
 pub mod triggers;
 pub mod view;

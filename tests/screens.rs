@@ -247,7 +247,7 @@ fn what_many_share_is_said_once_and_whom_it_is_about_where_there_is_room() {
             "api.heron.example: no such name",
         );
     }
-    snapshot("blind", &stage.app, &Theme::default(), 80, 20);
+    snapshot("blind", &stage.app, &Theme::default(), 80, 17);
     snapshot("blind", &stage.app, &Theme::default(), 120, 40);
 }
 

@@ -238,16 +238,13 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
     let cells = mark_cells(pen.room(), width(mark));
     pen.skip(1).column(mark, cells, style);
     if let Verdict::Unknown(reason) = verdict {
-        // Which check it is comes before why it can't be seen: the reason is cut short before the title is cut.
+        // Few words, so that which check it is isn't cut; whom it asks stands where there is room for all of it.
         let proof = Proof::Check(check);
-        let long = unseen::words(app, proof, reason);
-        let fits = width(&long) + width(&title) < pen.room();
-        let words = if fits {
-            long
-        } else {
-            unseen::short_words(app, proof, reason)
-        };
-        pen.right(&words, style);
+        pen.right(&unseen::short_words(app, proof, reason), style);
+        let whom = unseen::whom(app, proof);
+        if width(&whom) + width(&title) + 2 <= pen.room() {
+            pen.right(&whom, theme.dim);
+        }
     } else if let Some((judgement, _)) = state.latest() {
         let age_now = age_now.map(age).unwrap_or_default();
         pen.right(&format!("{age_now:>3}"), theme.dim);

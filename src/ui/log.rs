@@ -8,15 +8,13 @@ use super::deadlines::next_message;
 use super::glance::Glance;
 use super::page::{Page, wrapped};
 use super::panel::{Titles, panel};
-use super::text::{filled, fit, stopwatch, visible, wall, width};
+use super::text::{fit, stopwatch, visible, wall, width};
 use super::theme::Theme;
 use crate::app::App;
-use crate::app::react::describe;
+use crate::app::sentence::sentence;
 use crate::app::view::{Panel, Screen};
 use crate::check::Verdict;
 use crate::journal::{AUTO, Entry, Event};
-use crate::run::Run;
-use crate::runbook::StepId;
 
 /// Draws the log: with a frame, or as its last line where there is no room for one.
 ///
@@ -142,33 +140,6 @@ const NAME_CELLS: (usize, usize) = (6, 14);
 
 /// ` 15:46:58 `
 const TIME_CELLS: usize = 10;
-
-/// An entry in words, with steps named as the checklist names them.
-pub fn sentence(run: &Run, entry: &Entry) -> String {
-    let words = describe(&entry.event);
-    let step = step_of(&entry.event).and_then(|id| Some((id, run.find(id)?)));
-    match step {
-        Some((id, step)) => {
-            let step = run.runbook().step(step);
-            let title = filled(&step.title, &run.variables);
-            words.replacen(&id.0, &format!("{} {title}", step.number), 1)
-        }
-        None => words,
-    }
-}
-
-fn step_of(event: &Event) -> Option<&StepId> {
-    match event {
-        Event::StepDone { step, .. }
-        | Event::StepContradicted { step, .. }
-        | Event::StepWaived { step, .. }
-        | Event::StepSkipped { step, .. }
-        | Event::StepReopened { step, .. }
-        | Event::ApplicabilityAnswered { step, .. } => Some(step),
-        Event::AttemptStarted { step, .. } => step.as_ref(),
-        _ => None,
-    }
-}
 
 fn entry_style(theme: &Theme, entry: &Entry) -> Style {
     match &entry.event {
