@@ -293,6 +293,17 @@ fn mistakes_of_meaning_in_checks_and_metrics_are_named_at_their_place() {
 }
 
 #[test]
+fn looks_that_nothing_can_get_lost_of_are_believed_at_once() {
+    let near = "[[check]]\nid = \"near\"\nenv = { name = \"HOME\" }\nexpect = \"set\"\n";
+    let runbook = sound(&format!("{GROUND}{near}"));
+    let streaks = |check: usize| {
+        let check = &runbook.checks[check];
+        (check.fail_after, check.recover_after)
+    };
+    assert_eq!([streaks(0), streaks(1)], [(3, 2), (1, 1)]);
+}
+
+#[test]
 fn expectations_and_limits_point_into_their_string() {
     let (loaded, place) = marked(
         GROUND,

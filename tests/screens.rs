@@ -164,7 +164,7 @@ fn a_stale_value_is_replaced_by_its_age() {
     stage.wait(180);
     let shown = text(&stage.app, 120, 40);
     assert!(shown.contains("BLIND: 5 unseen"), "{shown}");
-    assert!(shown.contains("p95 ms            NO DATA 3m06s"), "{shown}");
+    assert!(shown.contains("p95 ms            NO DATA 3m "), "{shown}");
     assert_eq!(
         stage.app.live.metric(0).verdict(stage.app.now).name(),
         "unknown"

@@ -8,7 +8,7 @@ use super::glance::Glance;
 use super::items::{gate_state, section_titles};
 use super::page::{LABEL_CELLS, Page, wrapped};
 use super::panel::{Titles, panel};
-use super::text::{age, filled, short_duration, stopwatch, visible, wall, width};
+use super::text::{filled, sample_age, short_duration, stopwatch, visible, wall, width};
 use super::theme::{Theme, verdict_mark};
 use super::unseen;
 use crate::app::App;
@@ -100,7 +100,7 @@ impl Sheet<'_> {
         match verdict {
             Verdict::Unknown(reason) => pen.right(&unseen::words(app, proof, reason), style),
             _ => pen
-                .right(&age_now.map(age).unwrap_or_default(), theme.dim)
+                .right(&age_now.map(sample_age).unwrap_or_default(), theme.dim)
                 .right(&app.live.observed(proof), style),
         };
         pen.put(&filled(title, &app.run.variables), style);

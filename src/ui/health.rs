@@ -7,9 +7,10 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::glance::Glance;
+use super::page::{Page, wrapped_within};
 use super::panel::{Titles, panel};
 use super::pen::Pen;
-use super::text::{age, filled, fit, short_duration, width};
+use super::text::{filled, fit, sample_age, short_duration, width};
 use super::theme::{Theme, verdict_mark};
 use super::unseen::{self, Shared};
 use crate::app::App;
@@ -45,15 +46,16 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
         .map(|check| unseen::reason(app, Proof::Check(check)))
         .collect();
     let lines = arrange(&verdicts, &reasons, usize::from(inner.height));
-    for (row, line) in (0..).zip(lines) {
-        let mut pen = Pen::new(buffer, inner, row);
+    let mut page = Page::new(buffer, inner);
+    for line in lines {
         match line {
-            Line::Check(check) => draw_check(app, theme, check, verdicts[check], &mut pen),
+            Line::Check(check) => draw_check(app, theme, check, verdicts[check], &mut page.pen()),
             Line::Rest(words) => {
-                pen.skip(1).put(&words, theme.dim);
+                page.pen().skip(1).put(&words, theme.dim);
             }
-            Line::Shared(group) => draw_shared(app, theme, &group, &mut pen),
-            Line::Member(check) => draw_member(app, theme, check, &mut pen),
+            Line::Shared(group) => draw_shared(app, theme, &group, &mut page.pen()),
+            Line::Member(check) => draw_member(app, theme, check, &mut page.pen()),
+            Line::Names(checks, rows) => draw_names(app, theme, &checks, rows, &mut page),
         }
     }
 }
@@ -69,6 +71,8 @@ enum Line {
     Shared(Shared),
     /// One of those above it.
     Member(usize),
+    /// Those above it by their names alone, in so many rows.
+    Names(Vec<usize>, usize),
 }
 
 /// What is shown in so many rows: those that stand for themselves first, then each shared reason with as many of its
@@ -88,21 +92,13 @@ fn arrange(verdicts: &[Verdict], reasons: &[Option<Reason>], rows: usize) -> Vec
     for group in groups {
         let members = group.members.clone();
         lines.push(Line::Shared(group));
-        let all_fit = members.len() <= room;
-        let taken = if all_fit {
-            members.len()
-        } else {
-            room.saturating_sub(1)
-        };
-        lines.extend(members.iter().take(taken).map(|&check| Line::Member(check)));
-        if !all_fit && taken > 0 {
-            lines.push(Line::Rest(format!(
-                "      … {} more",
-                members.len() - taken
-            )));
+        if members.len() <= room {
+            room -= members.len();
+            lines.extend(members.into_iter().map(Line::Member));
+        } else if room > 0 {
+            lines.push(Line::Names(members, room));
             room = 0;
         }
-        room = room.saturating_sub(taken);
     }
     lines
 }
@@ -118,7 +114,7 @@ fn draw_shared(app: &App, theme: &Theme, group: &Shared, pen: &mut Pen<'_>) {
     let cells = mark_cells(pen.room(), width(mark));
     pen.skip(1).column(mark, cells, theme.unknown);
     pen.right(
-        &format!("{:>3}", oldest.map(age).unwrap_or_default()),
+        &format!("{:>3}", oldest.map(sample_age).unwrap_or_default()),
         theme.dim,
     );
     let words = shared_words(group, oldest, pen.room());
@@ -149,6 +145,19 @@ fn draw_member(app: &App, theme: &Theme, check: usize, pen: &mut Pen<'_>) {
         pen.right(&whom, theme.dim);
     }
     pen.put(&title, theme.dim);
+}
+
+/// Who they are, where there isn't a line for each.
+fn draw_names(app: &App, theme: &Theme, checks: &[usize], rows: usize, page: &mut Page<'_>) {
+    let indent = 1 + mark_cells(page.cells(), 3);
+    let names: Vec<_> = checks
+        .iter()
+        .map(|&check| filled(&app.run.runbook().checks[check].title, &app.run.variables))
+        .collect();
+    let cells = page.cells().saturating_sub(indent);
+    for line in wrapped_within(&names.join(" · "), cells, rows) {
+        page.pen().skip(indent).put(&line, theme.dim);
+    }
 }
 
 /// Cells of a mark's column.
@@ -246,7 +255,7 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
             pen.right(&whom, theme.dim);
         }
     } else if let Some((judgement, _)) = state.latest() {
-        let age_now = age_now.map(age).unwrap_or_default();
+        let age_now = age_now.map(sample_age).unwrap_or_default();
         pen.right(&format!("{age_now:>3}"), theme.dim);
         let took = short_duration(judgement.took);
         let text_style = if verdict == Verdict::Pass {

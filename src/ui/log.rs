@@ -6,9 +6,9 @@ use ratatui::style::Style;
 
 use super::deadlines::next_message;
 use super::glance::Glance;
-use super::page::{Page, wrapped};
+use super::page::{Page, wrapped_within};
 use super::panel::{Titles, panel};
-use super::text::{fit, stopwatch, visible, wall, width};
+use super::text::{stopwatch, visible, wall, width};
 use super::theme::Theme;
 use crate::app::App;
 use crate::app::sentence::sentence;
@@ -103,16 +103,6 @@ fn draw_lines(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     for (entry, words) in shown.iter().rev() {
         draw_entry(theme, entry, words, name_cells, &mut page);
     }
-}
-
-/// Breaks a text into at most so many lines; the last one says by its end that there is more.
-fn wrapped_within(text: &str, cells: usize, lines: usize) -> Vec<String> {
-    let mut words = wrapped(text, cells);
-    if words.len() > lines {
-        let rest = words.split_off(lines.saturating_sub(1)).concat();
-        words.push(fit(&rest, cells).into_owned());
-    }
-    words
 }
 
 fn draw_entry(

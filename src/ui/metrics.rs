@@ -10,10 +10,10 @@ use ratatui::style::Style;
 
 use super::glance::Glance;
 use super::health::{rest_words, shared_words, shown};
-use super::page::{Page, padded, wrapped};
+use super::page::{Page, padded, wrapped_within};
 use super::panel::{Titles, panel};
 use super::pen::Pen;
-use super::text::{age, filled, width};
+use super::text::{filled, sample_age, width};
 use super::theme::Theme;
 use super::unseen::{self, Shared};
 use crate::app::App;
@@ -136,7 +136,7 @@ fn draw_shared(app: &App, theme: &Theme, groups: &[Shared], area: Rect, buffer: 
             .filter_map(|&metric| app.live.metric(metric).age(app.now))
             .max();
         let mut pen = page.pen();
-        pen.right(&oldest.map(age).unwrap_or_default(), theme.dim)
+        pen.right(&oldest.map(sample_age).unwrap_or_default(), theme.dim)
             .put("[?] ", theme.unknown);
         let words = shared_words(group, oldest, pen.room());
         pen.put(&words, theme.unknown);
@@ -147,11 +147,11 @@ fn draw_shared(app: &App, theme: &Theme, groups: &[Shared], area: Rect, buffer: 
             .collect();
         let kept = groups.len() - at - 1;
         let cells = page.cells().saturating_sub(4);
-        for line in wrapped(&names.join(" · "), cells) {
-            if page.left() <= kept {
-                break;
+        let rows = page.left().saturating_sub(kept);
+        if rows > 0 {
+            for line in wrapped_within(&names.join(" · "), cells, rows) {
+                page.pen().skip(4).put(&line, theme.dim);
             }
-            page.pen().skip(4).put(&line, theme.dim);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::text::{age, filled};
+use super::text::{filled, sample_age};
 use crate::app::App;
 use crate::app::live::format_value;
 use crate::check::{MetricSource, Probe, Reason, Verdict};
@@ -103,7 +103,7 @@ fn in_place(app: &App, proof: Proof, reason: Reason, words: &str) -> String {
         return half;
     }
     match seen_ago(app, proof) {
-        Some(time) => format!("{words} {}", age(time)),
+        Some(time) => format!("{words} {}", sample_age(time)),
         None if reason == Reason::NoData => "not seen yet".to_owned(),
         None => words.to_owned(),
     }
