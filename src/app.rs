@@ -22,6 +22,7 @@ pub mod react;
 pub mod recording;
 pub mod rescue;
 pub mod search;
+pub mod sentence;
 pub mod sentinel;
 pub mod triggers;
 pub mod unattended;

@@ -34,6 +34,7 @@ pub mod theme;
 pub mod timeline;
 pub mod tiny;
 pub mod triggers;
+pub mod unseen;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

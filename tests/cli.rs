@@ -479,6 +479,64 @@ fn a_run_is_listed_shown_and_asked_for_its_state() {
     );
 }
 
+/// Titles are for people and ids for scripts: a name that may change is no key, and a key is no name.
+#[test]
+fn people_read_titles_and_scripts_read_ids() {
+    let home = Home::new();
+    let mut journal = opened(&home);
+    record(&mut journal, backup_done());
+    let fired = Event::TriggerFired {
+        trigger: "errors".to_owned(),
+        because: "8 %".to_owned(),
+    };
+    record(&mut journal, fired);
+    let started = Event::RollbackStarted {
+        trigger: None,
+        rollback: "back".to_owned(),
+        typed: "prod-eu".to_owned(),
+    };
+    record(&mut journal, started);
+    let log = home.words("log").ends_with(0).out;
+    for words in [
+        "[x] 1.1.1 Backup of v3 = 22",
+        "TRIGGER Too many errors: 8 %",
+        "ROLLBACK Back started",
+    ] {
+        assert!(log.contains(words), "{words}\n{log}");
+    }
+    assert!(!log.contains("pre/ready"), "{log}");
+    let json = home.words("log --json").ends_with(0).out;
+    assert!(json.contains("pre/ready/backup"), "{json}");
+}
+
+#[test]
+fn a_status_says_first_where_then_what_is_wrong_then_what_is_next() {
+    let home = Home::new();
+    let mut journal = opened(&home);
+    record(&mut journal, backup_done());
+    let calm = home.words("status").ends_with(0).out;
+    let starts = |shown: &str| -> Vec<String> {
+        let lines = shown.lines();
+        lines.map(|line| line.chars().take(40).collect()).collect()
+    };
+    let lines = starts(&calm);
+    assert_eq!(lines[0], "LIVE  Kestrel v3  prod-eu  pre-launch");
+    assert!(lines[1].starts_with("clock    T-00:"), "{calm}");
+    assert_eq!(lines[2], "wrong    nothing recorded");
+    assert_eq!(lines[3], "next     1.1.2.1 requests");
+    let fired = Event::TriggerFired {
+        trigger: "errors".to_owned(),
+        because: "8 %".to_owned(),
+    };
+    record(&mut journal, fired);
+    let loud = home.words("status").ends_with(0).out;
+    assert!(
+        loud.contains("\nwrong    TRIGGER Too many errors"),
+        "{loud}"
+    );
+    assert!(loud.lines().all(|line| line.chars().count() <= 80));
+}
+
 #[test]
 fn asking_changes_nothing_and_waits_for_nobody() {
     fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -663,7 +721,13 @@ fn a_followed_log_ends_with_the_run() {
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().contains("run opened"));
     record(&mut journal, backup_done());
-    assert!(lines.next().unwrap().unwrap().contains("pre/ready/backup"));
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .unwrap()
+            .contains("1.1.1 Backup of v3")
+    );
     record(
         &mut journal,
         Event::RunClosed {

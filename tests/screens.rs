@@ -10,8 +10,8 @@ use stage::Stage;
 use tminus::app::App;
 use tminus::app::Msg;
 use tminus::app::view::{Panel, Screen};
-use tminus::check::Verdict;
-use tminus::journal::Mode;
+use tminus::check::{Reason, Verdict};
+use tminus::journal::{Event, Mode};
 use tminus::ui::theme::{Background, ColourDepth, Palette, Theme};
 
 fn snapshot(name: &str, app: &App, theme: &Theme, columns: u16, rows: u16) {
@@ -226,6 +226,65 @@ fn the_log_fills_its_screen_and_names_steps_as_the_checklist_does() {
     let mut stage = Stage::in_final_checks();
     stage.keys("5");
     snapshot("log", &stage.app, &Theme::default(), 80, 24);
+}
+
+#[test]
+fn an_operator_keeps_the_name_and_a_long_entry_its_end() {
+    let mut stage = Stage::in_final_checks();
+    let text_of_note =
+        "the mail relay answers 503 since its certificate was renewed at noon, and mail is queued";
+    stage.recorded(
+        "operator-on-call",
+        Event::NoteAdded {
+            step: None,
+            text: text_of_note.to_owned(),
+        },
+    );
+    for keys in ["1", "5"] {
+        stage.keys(keys);
+        let shown = text(&stage.app, 80, 24);
+        assert!(shown.contains("operator-on-c"), "{shown}");
+        assert!(shown.contains("mail is queued"), "{shown}");
+    }
+}
+
+/// The laptop lost its network: everything that is asked over it can't be seen, which is one thing to say.
+#[test]
+fn what_many_share_is_said_once_and_whom_it_is_about_where_there_is_room() {
+    let mut stage = Stage::in_final_checks();
+    for check in 0..5 {
+        stage.looked(
+            check,
+            Verdict::Unknown(Reason::Dns),
+            "",
+            "api.heron.example: no such name",
+        );
+    }
+    snapshot("blind", &stage.app, &Theme::default(), 80, 17);
+    snapshot("blind", &stage.app, &Theme::default(), 120, 40);
+}
+
+/// Each column of the header starts where it started, whatever the digits before it.
+#[test]
+fn the_header_stands_still_while_its_clocks_run() {
+    let mut stage = Stage::in_final_checks();
+    let places = |stage: &Stage, columns, rows| -> Vec<Option<usize>> {
+        let shown = text(&stage.app, columns, rows);
+        let line = |at: usize| shown.lines().nth(at).unwrap_or_default().to_owned();
+        let of = |line: &str, word| line.find(word).map(|at| line[..at].chars().count());
+        let first = line(1);
+        ["L-", "HOLD in", "rollback"]
+            .map(|word| of(&first, word).or_else(|| of(&line(2), word)))
+            .to_vec()
+    };
+    for (columns, rows) in [(80, 24), (120, 40), (200, 60)] {
+        let before = places(&stage, columns, rows);
+        for _ in 0..4 {
+            stage.wait(420);
+            assert_eq!(places(&stage, columns, rows), before, "{columns}x{rows}");
+        }
+        stage = Stage::in_final_checks();
+    }
 }
 
 #[test]

@@ -205,6 +205,25 @@ fn a_failed_command_says_what_its_exit_code_means() {
     snapshot_world("step_failed_80x24", &world, SMALL);
 }
 
+/// What tells the reason stands at the end of a line, which is why none is cut.
+#[test]
+fn the_reason_of_a_failure_is_read_in_full() {
+    let reason = "error: failed to roll out: quota exceeded for namespace kestrel: requested cpu 4, used 13, \
+                  limit 16: ask the platform team to raise it";
+    let mut world = rolling_out();
+    world
+        .output(vec![Line::plain(reason)], None)
+        .ended(Outcome::Exited { code: 1 }, 190);
+    let shown = text(&screen(&world.app, &Theme::default(), 80, 24));
+    let joined: String = shown
+        .lines()
+        .filter_map(|line| line.strip_prefix("│ ")?.strip_suffix('│'))
+        .map(|line| line.trim_end().to_owned() + if line.ends_with("  ") { " " } else { "" })
+        .collect();
+    let dense = |text: &str| text.replace(' ', "");
+    assert!(dense(&joined).contains(&dense(reason)), "{shown}");
+}
+
 #[test]
 fn a_step_without_a_command_is_all_facts() {
     let mut world = World::new();
@@ -491,19 +510,21 @@ fn a_long_answer_scrolls_with_its_cursor() {
     assert_eq!(buffer[(cursor.x - 1, cursor.y)].symbol(), "n");
 }
 
-#[test]
-fn no_size_is_too_small_for_any_screen() {
-    let mut overlays = vec![
+/// Every screen and everything that can stand over one.
+fn everything() -> Vec<World> {
+    let mut worlds = vec![
         rolling_out(),
         polling(),
         in_trouble(),
         going_back(),
         closed(),
     ];
-    for keys in ["?", ":", "a", "B", "ctrl-c", "4", "L"] {
+    for keys in [
+        "?", ":", "a", "B", "ctrl-c", "4", "L", "1", "5", "6", "W", "c", "t",
+    ] {
         let mut world = in_trouble();
-        world.keys(keys);
-        overlays.push(world);
+        world.keys("esc").keys(keys);
+        worlds.push(world);
     }
     let mut confirm = World::new();
     confirm
@@ -511,8 +532,28 @@ fn no_size_is_too_small_for_any_screen() {
         .at_launch_plus(60)
         .healthy()
         .keys("2 x");
-    overlays.push(confirm);
-    for world in &overlays {
+    worlds.push(confirm);
+    worlds
+}
+
+#[test]
+fn with_ascii_nothing_else_is_drawn() {
+    let theme = without_colour();
+    for world in everything() {
+        for (columns, rows) in [(80, 24), (120, 40), (200, 60), (60, 16), (40, 12)] {
+            let shown = text(&screen(&world.app, &theme, columns, rows));
+            assert!(shown.is_ascii(), "{columns}x{rows}\n{shown}");
+        }
+    }
+    for size in [(80, 24), (200, 60)] {
+        let shown = text(&drawn_picker(&picker(), &theme, size));
+        assert!(shown.is_ascii(), "{shown}");
+    }
+}
+
+#[test]
+fn no_size_is_too_small_for_any_screen() {
+    for world in &everything() {
         for columns in (1..40).chain([79, 111, 200]) {
             for rows in (1..14).chain([60]) {
                 drawn(&world.app, &Theme::default(), (columns, rows));

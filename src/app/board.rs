@@ -311,7 +311,7 @@ impl App {
                 .run
                 .log
                 .last()
-                .map(|entry| super::react::describe(&entry.event)),
+                .map(|entry| super::sentence::sentence(&self.run, entry)),
             (_, Some(step)) => {
                 let step = self.run.runbook().step(step);
                 Some(

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::sentence::sentence;
 use super::sentinel::Sight;
 use super::view::{Screen, Tone};
 use super::{App, Effect, Saving, Spawn, Stop};
@@ -127,7 +128,7 @@ impl App {
             if self.run.is_rolling_back() {
                 self.go_to_next();
             }
-            self.say(Tone::Calm, format!("saved: {}", describe(&entry.event)));
+            self.say(Tone::Calm, format!("saved: {}", sentence(&self.run, entry)));
         }
         Vec::new()
     }

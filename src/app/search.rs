@@ -89,7 +89,7 @@ impl App {
                 .log
                 .iter()
                 .rev()
-                .map(|entry| super::react::describe(&entry.event))
+                .map(|entry| super::sentence::sentence(&self.run, entry))
                 .collect(),
         };
         let matches = |back: &usize| {

@@ -8,9 +8,11 @@ use super::context::Context;
 use super::failure::{Exit, Failure, Outcome};
 use super::{output, runs};
 use crate::app::react::describe;
+use crate::app::sentence::sentence;
 use crate::journal::{Entry, Event, codec};
+use crate::run::Run;
 use crate::runtime::store::{FollowError, Follower};
-use crate::ui::text::{pad, visible};
+use crate::ui::text::{visible, width};
 
 /// How often a followed journal is looked at.
 const TURN: Duration = Duration::from_millis(250);
@@ -25,7 +27,9 @@ const NAME: usize = 8;
 pub fn log(context: &Context, arguments: &arguments::Log) -> Outcome {
     let run = runs::named_or_newest(context, arguments.run.as_deref())?;
     let reading = context.store.read(&run)?;
+    // Titles come from the runbook; a run whose runbook can't be read is still told, by its ids.
     let printer = Printer {
+        run: runs::fold(&reading).ok(),
         json: arguments.json,
     };
     printer.print(&reading.entries)?;
@@ -83,6 +87,7 @@ fn is_closed(entries: &[Entry]) -> bool {
 }
 
 struct Printer {
+    run: Option<Run>,
     json: bool,
 }
 
@@ -96,7 +101,7 @@ impl Printer {
             if self.json {
                 lines.push_str(&json(entry)?);
             } else {
-                lines.push_str(&line(entry));
+                lines.push_str(&line(self.run.as_ref(), entry));
             }
             lines.push('\n');
         }
@@ -104,11 +109,13 @@ impl Printer {
     }
 }
 
-/// An entry in one line: when (UTC), who, what.
-pub fn line(entry: &Entry) -> String {
+/// An entry in one line: when (UTC), who, what. With the run things have their titles, without it their ids.
+pub fn line(run: Option<&Run>, entry: &Entry) -> String {
     let at = entry.at.strftime("%Y-%m-%dT%H:%M:%SZ");
-    let by = pad(&visible(&entry.by), NAME);
-    format!("{at} {by} {}", visible(&describe(&entry.event)))
+    let by = visible(&entry.by);
+    let gap = NAME.saturating_sub(width(&by));
+    let words = run.map_or_else(|| describe(&entry.event), |run| sentence(run, entry));
+    format!("{at} {by}{:gap$} {}", "", visible(&words))
 }
 
 fn json(entry: &Entry) -> Result<String, Failure> {
@@ -139,7 +146,7 @@ mod tests {
             },
         };
         assert_eq!(
-            line(&entry),
+            line(None, &entry),
             "2026-06-05T15:46:58Z ana      note: spike ^[[2J"
         );
     }

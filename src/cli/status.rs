@@ -20,7 +20,7 @@ use crate::run::rollback::RollbackStage;
 use crate::run::{Attempt, Run, Status};
 use crate::runbook::{SectionIndex, StepIndex, text};
 use crate::runtime::process::{Found, look_at};
-use crate::ui::text::{between, fit, signed_clock, stopwatch, visible, wall};
+use crate::ui::text::{between, filled, fit, signed_clock, stopwatch, visible, wall};
 
 /// The summary is read in a terminal of the usual width, or in a chat.
 const WIDTH: usize = 80;
@@ -76,15 +76,19 @@ fn unrecorded<'r>(context: &Context, dir: &Path, run: &'r Run) -> Vec<Unrecorded
 }
 
 impl Unrecorded<'_> {
-    /// `running  #2  kubectl …`, or `over     #2  exit 0 after 2:13, not recorded yet: tminus resume`
+    /// `running  #2  2.1.1 Roll out`, or `over     #2  exit 0 after 2:13, not recorded yet: tminus resume`
     fn line(&self, run: &Run) -> String {
         let Attempt {
             number, command, ..
         } = self.attempt;
+        let step = self.attempt.step;
         match &self.found {
-            Found::Running => format!("running  #{number}  {command}"),
+            Found::Running => {
+                let what = step.map_or_else(|| command.clone(), |step| named(run, step));
+                format!("running  #{number}  {what}")
+            }
             Found::Over { outcome, took } => {
-                let step = self.attempt.step.map(|step| run.runbook().step(step));
+                let step = step.map(|step| run.runbook().step(step));
                 let step = step.map_or_else(String::new, |step| format!("{} ", step.number));
                 let time = match took.is_zero() {
                     true => String::new(),
@@ -121,7 +125,7 @@ impl Unrecorded<'_> {
 fn verdict(run: &Run) -> Exit {
     if run.ended.is_some() {
         Exit::Ok
-    } else if run.owed_decisions().next().is_some() {
+    } else if run.pending_triggers().next().is_some() {
         Exit::TriggerFired
     } else if run.clock.hold_now().is_some() || no_go(run) {
         Exit::Holding
@@ -290,28 +294,31 @@ fn steps(run: &Run) -> Map<String, Value> {
         .collect()
 }
 
-/// The calm summary, some ten lines.
+/// The calm summary, some ten lines: where it stands, what is wrong, what is next, then the rest.
+///
+/// ```text
+/// LIVE  kestrel v2.41.0  prod-eu  pre-launch
+/// clock    T-00:12:40  L-00:27:40  slip 0:00
+/// wrong    [!] 1.4.5 Error rate < 0.1%
+/// next     1.4.6 Canary 5% for 10 min
+/// steps    28/36 settled, MUST 7/10
+/// ```
 fn summary(run: &Run, attempts: &[Unrecorded<'_>], now: Timestamp) -> String {
     let mode = run.mode.name().to_uppercase();
+    let state = run.run_state(now).name();
     let mut lines = vec![
-        format!("{}  {mode}  {}", run.id, run.run_state(now).name()),
-        format!("{}  (target {})", run.title, run.target),
+        format!("{mode}  {}  {}  {state}", run.title, run.target),
         clocks(run, now),
-        progress(run),
     ];
-    lines.extend(next_step(run).map(|step| {
-        let step = run.runbook().step(step);
-        format!("next     {}  {}", step.number, step.title)
-    }));
+    lines.extend(wrong(run));
+    lines.extend(next_step(run).map(|step| format!("next     {}", named(run, step))));
+    lines.push(progress(run));
     lines.extend(run.next_gate().map(|gate| poll(run, gate)));
-    lines.extend(run.pending_triggers().map(|trigger| trouble(run, trigger)));
     lines.extend(way_back(run, now));
     lines.extend(attempts.iter().map(|attempt| attempt.line(run)));
-    lines.extend(
-        run.log
-            .last()
-            .map(|entry| format!("last     {}", line(entry))),
-    );
+    let last = run.log.last();
+    lines.extend(last.map(|entry| format!("last     {}", line(Some(run), entry))));
+    lines.push(format!("run      {}", run.id));
     let mut text = String::new();
     for line in lines {
         text.push_str(&fit(&visible(&line), WIDTH));
@@ -320,10 +327,49 @@ fn summary(run: &Run, attempts: &[Unrecorded<'_>], now: Timestamp) -> String {
     text
 }
 
+/// The most steps that are named as wrong; the screen has all of them.
+const WRONG_STEPS: usize = 3;
+
+/// What is known to be wrong, worst first: triggers that wait for a decision, then steps.
+fn wrong(run: &Run) -> Vec<String> {
+    let mut wrong: Vec<String> = run
+        .pending_triggers()
+        .map(|trigger| trouble(run, trigger))
+        .collect();
+    let present = |step: &StepIndex| run.is_present(*step) && !run.runbook().step(*step).is_group();
+    for status in [Status::Failed, Status::Unknown] {
+        let steps = run.runbook().step_indices().filter(present);
+        let steps = steps.filter(|&step| run.status(step) == status);
+        wrong.extend(steps.map(|step| format!("{} {}", status.mark(), named(run, step))));
+    }
+    let most = WRONG_STEPS + run.pending_triggers().count();
+    let hidden = wrong.len().saturating_sub(most);
+    wrong.truncate(most);
+    if hidden > 0 {
+        wrong.push(format!("… {hidden} more"));
+    }
+    if wrong.is_empty() {
+        wrong.push("nothing recorded".to_owned());
+    }
+    let labels = std::iter::once("wrong").chain(std::iter::repeat(""));
+    let lines = labels.zip(&wrong);
+    lines
+        .map(|(label, what)| format!("{label:8} {what}"))
+        .collect()
+}
+
+/// A step by its number and title.
+fn named(run: &Run, step: StepIndex) -> String {
+    let step = run.runbook().step(step);
+    format!("{} {}", step.number, filled(&step.title, &run.variables))
+}
+
 fn clocks(run: &Run, now: Timestamp) -> String {
     let t = signed_clock("T", run.clock.t(now));
     let l = signed_clock("L", run.clock.l(now));
-    let slip = signed_clock("slip ", run.clock.slip(now));
+    let slip = run.clock.slip(now);
+    let sign = if slip.is_negative() { "-" } else { "" };
+    let slip = format!("slip {sign}{}", stopwatch(slip.unsigned_abs()));
     let holding = run.clock.hold_now().map(|hold| {
         let lasted = stopwatch(between(hold.since, now));
         format!("  HOLDING {lasted}: {}", hold.reason)
@@ -333,19 +379,14 @@ fn clocks(run: &Run, now: Timestamp) -> String {
 
 fn progress(run: &Run) -> String {
     let (all, must) = (run.progress(), run.must_progress());
-    let trouble = [
-        (Status::Failed, "[!]"),
-        (Status::Unknown, "[?]"),
-        (Status::Running, "[~]"),
-    ];
-    let trouble: String = trouble
-        .iter()
-        .map(|&(status, mark)| (run.count_status(status), mark))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, mark)| format!("  {count} {mark}"))
-        .collect();
+    let running = run.count_status(Status::Running);
+    let running = if running > 0 {
+        format!(", {running} running")
+    } else {
+        String::new()
+    };
     format!(
-        "steps    {}/{}  MUST {}/{}{trouble}",
+        "steps    {}/{} settled, MUST {}/{}{running}",
         all.done, all.total, must.done, must.total
     )
 }
@@ -379,7 +420,7 @@ fn trouble(run: &Run, trigger: usize) -> String {
         .decision_due(trigger)
         .map(|due| format!("  decide by {} UTC", wall(due)));
     format!(
-        "TRIGGER  {}{}",
+        "TRIGGER {}{}",
         run.runbook().triggers[trigger].title,
         due.unwrap_or_default()
     )

@@ -5,13 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::glance::Glance;
-use super::health::blind;
 use super::items::{gate_state, section_titles};
 use super::page::{LABEL_CELLS, Page, wrapped};
 use super::panel::{Titles, panel};
 use super::proof::evidence_words;
 use super::text::{filled, sample_age, short_duration, stopwatch, visible, wall, width};
 use super::theme::{Theme, verdict_mark};
+use super::unseen;
 use crate::app::App;
 use crate::app::command::explain;
 use crate::app::view::Row;
@@ -99,12 +99,15 @@ impl Sheet<'_> {
         pen.put(verdict_mark(verdict), theme.verdict(verdict))
             .skip(1);
         match verdict {
-            Verdict::Unknown(reason) => pen.right(&blind(reason, age_now), style),
+            Verdict::Unknown(reason) => pen.right(&unseen::words(app, proof, reason), style),
             _ => pen
                 .right(&age_now.map(sample_age).unwrap_or_default(), theme.dim)
                 .right(&app.live.observed(proof), style),
         };
         pen.put(&filled(title, &app.run.variables), style);
+        if let Some(detail) = unseen::detail(app, proof) {
+            self.fact("", &detail, theme.dim);
+        }
     }
 
     fn expectations(&mut self, proof: Proof) {

@@ -27,7 +27,8 @@ const fn glyph(character: char) -> Option<Glyph> {
         '9' => (3, [7, 5, 7, 1, 7]),
         'T' => (3, [7, 2, 2, 2, 2]),
         'd' => (3, [1, 1, 7, 5, 7]),
-        '-' => (2, [0, 0, 3, 0, 0]),
+        // As wide as the plus, so that nothing moves at zero.
+        '-' => (3, [0, 0, 7, 0, 0]),
         '+' => (3, [0, 2, 7, 2, 0]),
         ':' => (1, [0, 1, 0, 1, 0]),
         _ => return None,
@@ -58,5 +59,18 @@ fn draw_glyph(glyph: &Glyph, style: Style, area: Rect, buffer: &mut Buffer) {
                     .set_style(style);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_takes_the_same_columns_before_and_after_zero() {
+        let area = Rect::new(0, 0, 60, HEIGHT);
+        let columns = |reading| draw(reading, Style::new(), area, &mut Buffer::empty(area));
+        assert_eq!(columns("T-00:00:01"), columns("T+00:00:00"));
+        assert_eq!(columns("T-00:00:01"), columns("T+88:48:20"));
     }
 }

@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 use super::pen::Pen;
 use super::text::{filled, width};
 use super::theme::Theme;
+use super::unseen;
 use crate::app::App;
 use crate::app::keys::{Action, Binding};
 use crate::app::view::{Screen, Tone};
@@ -96,7 +97,13 @@ fn trouble(app: &App, step: StepIndex) -> Option<(Verdict, String)> {
     let mut verdicts = proofs.map(|proof| (app.live.verdict(proof, app.now), proof));
     let (verdict, proof) = verdicts.find(|(verdict, _)| *verdict != Verdict::Pass)?;
     let words = match verdict {
-        Verdict::Unknown(reason) => reason.to_string(),
+        Verdict::Unknown(reason) => {
+            let why = unseen::why(app, proof, reason);
+            match unseen::detail(app, proof) {
+                Some(detail) => format!("{why}, {detail}"),
+                None => why,
+            }
+        }
         _ => app.live.observed(proof),
     };
     Some((verdict, format!("{}: {words}", app.live.source(proof))))

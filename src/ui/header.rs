@@ -28,6 +28,8 @@ pub struct Piece {
     pub style: Style,
     /// Pieces of the highest rank go first when there is no room.
     pub rank: u8,
+    /// Cells that are kept for it when it has fewer, so that what stands behind a clock doesn't move with its digits.
+    pub cells: usize,
 }
 
 impl Piece {
@@ -37,7 +39,18 @@ impl Piece {
             text: text.into(),
             style,
             rank,
+            cells: 0,
         }
+    }
+
+    /// Keeps at least so many cells for it.
+    pub fn keeping(mut self, cells: usize) -> Self {
+        self.cells = cells;
+        self
+    }
+
+    fn width(&self) -> usize {
+        width(&self.text).max(self.cells)
     }
 }
 
@@ -52,14 +65,14 @@ pub fn put_pieces(pen: &mut Pen<'_>, mut pieces: Vec<Piece>, apart: usize) {
     }
     for (at, piece) in pieces.iter().enumerate() {
         pen.skip(if at == 0 { 0 } else { apart })
-            .put(&piece.text, piece.style);
+            .column(&piece.text, piece.width(), piece.style);
     }
 }
 
 fn line_width(pieces: &[Piece], apart: usize) -> usize {
     pieces
         .iter()
-        .map(|piece| width(&piece.text) + apart)
+        .map(|piece| piece.width() + apart)
         .sum::<usize>()
         - apart
 }
@@ -131,16 +144,19 @@ pub fn draw_clock(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer:
     let mut pieces = vec![Piece::new(t, clock_style(theme, glance), 0)];
     pieces.extend(state_pieces(app, theme, glance));
     pieces.extend(ahead_pieces(app, theme, glance));
-    pieces.push(way_back_piece(app, theme, glance, area.width >= 76));
-    put_pieces(&mut Pen::new(buffer, area, 0), pieces, 2);
+    // The way back has the line's end to itself: a clock that takes more digits doesn't move it.
+    let way_back = way_back_piece(app, theme, glance, area.width >= 76);
+    let mut pen = Pen::new(buffer, area, 0);
+    pen.right(&way_back.text, way_back.style);
+    put_pieces(&mut pen, pieces, 2);
 }
 
 /// ```text
-/// ███     ███ ███     █ ███    █ █ ███    RUN  L-00:27:40  slip 0:00  HOLD 15:00 in 2:40
-///  █      █ █ █ █  █ ██   █  █ █ █ █ █    rollback est 4:10 of 5:00  decide by 16:50:50  no return 2.1.5
-///  █  ██  █ █ █ █     █ ███    ███ █ █    PRE   [##################......] 28/36
-///  █      █ █ █ █  █  █ █    █   █ █ █    T-0   [........................] 0/9
-///  █      ███ ███    ██████      █ ███    POST  [........................] 0/18
+/// ███     ███ ███   █  ███   █ █ ███    RUN  L-00:27:40  HOLD in 2:40   slip 0:00
+///  █      █ █ █ █ █ ██   █ █ █ █ █ █    rollback est 4:10 of 5:00  decide by 16:50:50 UTC  no return after 2.1.5
+///  █  ███ █ █ █ █    █ ███   ███ █ █    PRE   [##################......] 28/36
+///  █      █ █ █ █ █  █ █   █   █ █ █    T-0   [........................] 0/9
+///  █      ███ ███   ██████     █ ███    POST  [........................] 0/18
 /// ```
 fn draw_big(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut Buffer) {
     let t = signed_clock("T", app.run.clock.t(app.now.wall));
@@ -149,7 +165,7 @@ fn draw_big(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut 
         width: area.width.saturating_sub(1),
         ..area
     };
-    let taken = digits::draw(&t, clock_style(theme, glance), digits_area, buffer) + 4;
+    let taken = digits::draw(&t, clock_style(theme, glance), digits_area, buffer) + 3;
     let beside = Rect {
         x: area.x + taken.min(area.width),
         width: area.width.saturating_sub(taken),
@@ -235,23 +251,9 @@ fn rollback_pieces(app: &App, theme: &Theme, l: Piece) -> Vec<Piece> {
     vec![Piece::new(stage, theme.strong, 2), l]
 }
 
-/// What lies ahead of T: slip, the next hold, a soak.
+/// What lies ahead of T: a soak, the next hold, slip.
 fn ahead_pieces(app: &App, theme: &Theme, glance: &Glance) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    let slip = app.run.clock.slip(app.now.wall);
-    if glance.state != RunState::RollingBack {
-        let sign = if slip.is_negative() { "-" } else { "" };
-        let style = if slip.as_secs() > 0 {
-            theme.warning
-        } else {
-            theme.dim
-        };
-        pieces.push(Piece::new(
-            format!("slip {sign}{}", stopwatch(slip.unsigned_abs())),
-            style,
-            5,
-        ));
-    }
     if let Some((step, time)) = soak_now(app) {
         let soak = app.live.soaks.get(&step).copied().unwrap_or_default();
         let style = if soak.counted.is_some() {
@@ -275,10 +277,38 @@ fn ahead_pieces(app: &App, theme: &Theme, glance: &Glance) -> Vec<Piece> {
         ));
     }
     if let Some(text) = next_hold(app, glance) {
-        pieces.push(Piece::new(text, theme.text, 4));
+        pieces.push(Piece::new(text, theme.text, 4).keeping(NEXT_HOLD_CELLS));
+    }
+    if glance.state != RunState::RollingBack {
+        pieces.push(slip_piece(app, theme, glance));
     }
     pieces
 }
+
+/// How much later than planned T-0 comes. No slip is the plan; a slip says more than the word for a clock that runs.
+fn slip_piece(app: &App, theme: &Theme, glance: &Glance) -> Piece {
+    let slip = app.run.clock.slip(app.now.wall);
+    let sign = if slip.is_negative() { "-" } else { "" };
+    let (style, rank) = match slip.as_secs() {
+        0 => (theme.dim, 5),
+        1.. => (theme.warning, 2),
+        _ => (theme.dim, 2),
+    };
+    // In a hold its clock says the same, and its reason says more.
+    let rank = if glance.state == RunState::Holding {
+        6
+    } else {
+        rank
+    };
+    let words = format!("slip {sign}{}", stopwatch(slip.unsigned_abs()));
+    Piece::new(words, style, rank).keeping(SLIP_CELLS)
+}
+
+/// `slip 0:00`
+const SLIP_CELLS: usize = 9;
+
+/// `HOLD in 12:40`
+const NEXT_HOLD_CELLS: usize = 13;
 
 fn soak_now(app: &App) -> Option<(StepIndex, Duration)> {
     let mut soaks = app
@@ -301,7 +331,11 @@ fn next_hold(app: &App, glance: &Glance) -> Option<String> {
 /// `rollback est 4:10 of 5:00`; while one is on its way, its clock against its budget.
 pub fn way_back_piece(app: &App, theme: &Theme, glance: &Glance, long: bool) -> Piece {
     let Some(way) = glance.way_back else {
-        return Piece::new("no rollback", theme.warning, 0);
+        return if app.run.runbook().rollbacks.is_empty() {
+            Piece::new("no rollback", theme.warning, 0)
+        } else {
+            Piece::new("rollback by option", theme.dim, 0)
+        };
     };
     let budget = way
         .budget
@@ -441,6 +475,7 @@ fn stage_here(app: &App) -> Option<Stage> {
 fn rollback_state(app: &App) -> String {
     match app.run.rollback_stage() {
         None if app.run.runbook().rollbacks.is_empty() => "none".to_owned(),
+        None if app.run.offered_rollbacks().is_empty() => "by option".to_owned(),
         None => "ready".to_owned(),
         Some(RollbackStage::Steps { done, total }) => format!("{done}/{total}"),
         Some(RollbackStage::Verify) => "verifying".to_owned(),

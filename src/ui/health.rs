@@ -7,13 +7,16 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::glance::Glance;
+use super::page::{Page, wrapped_within};
 use super::panel::{Titles, panel};
 use super::pen::Pen;
 use super::text::{filled, fit, sample_age, short_duration, width};
 use super::theme::{Theme, verdict_mark};
+use super::unseen::{self, Shared};
 use crate::app::App;
 use crate::app::view::Panel;
 use crate::check::{Reason, Verdict};
+use crate::runbook::Proof;
 
 /// Draws the checks.
 ///
@@ -39,22 +42,127 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
         width: inner.width.saturating_sub(1),
         ..inner
     };
-    let shown = shown(&verdicts, usize::from(inner.height));
-    for (row, &check) in (0..).zip(&shown) {
-        draw_check(
-            app,
-            theme,
-            check,
-            verdicts[check],
-            &mut Pen::new(buffer, inner, row),
-        );
+    let reasons: Vec<_> = (0..verdicts.len())
+        .map(|check| unseen::reason(app, Proof::Check(check)))
+        .collect();
+    let lines = arrange(&verdicts, &reasons, usize::from(inner.height));
+    let mut page = Page::new(buffer, inner);
+    for line in lines {
+        match line {
+            Line::Check(check) => draw_check(app, theme, check, verdicts[check], &mut page.pen()),
+            Line::Rest(words) => {
+                page.pen().skip(1).put(&words, theme.dim);
+            }
+            Line::Shared(group) => draw_shared(app, theme, &group, &mut page.pen()),
+            Line::Member(check) => draw_member(app, theme, check, &mut page.pen()),
+            Line::Names(checks, rows) => draw_names(app, theme, &checks, rows, &mut page),
+        }
     }
-    if shown.len() < verdicts.len() && inner.height > 0 {
-        let words = rest_words(&verdicts, &shown);
-        Pen::new(buffer, inner, inner.height - 1)
-            .skip(1)
-            .put(&words, theme.dim);
+}
+
+/// A line of the panel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Line {
+    /// A check that stands for itself.
+    Check(usize),
+    /// What there was no room for.
+    Rest(String),
+    /// Checks that can't be seen for the same reason.
+    Shared(Shared),
+    /// One of those above it.
+    Member(usize),
+    /// Those above it by their names alone, in so many rows.
+    Names(Vec<usize>, usize),
+}
+
+/// What is shown in so many rows: those that stand for themselves first, then each shared reason with as many of its
+/// checks as there is room for. The reasons always have their row.
+fn arrange(verdicts: &[Verdict], reasons: &[Option<Reason>], rows: usize) -> Vec<Line> {
+    let (alone, groups) = unseen::shared(reasons, rows);
+    let own: Vec<Verdict> = alone.iter().map(|&check| verdicts[check]).collect();
+    let places = shown(&own, rows.saturating_sub(groups.len()));
+    let mut lines: Vec<Line> = places
+        .iter()
+        .map(|&place| Line::Check(alone[place]))
+        .collect();
+    if places.len() < own.len() && lines.len() + groups.len() < rows {
+        lines.push(Line::Rest(rest_words(&own, &places)));
     }
+    let mut room = rows.saturating_sub(lines.len() + groups.len());
+    for group in groups {
+        let members = group.members.clone();
+        lines.push(Line::Shared(group));
+        if members.len() <= room {
+            room -= members.len();
+            lines.extend(members.into_iter().map(Line::Member));
+        } else if room > 0 {
+            lines.push(Line::Names(members, room));
+            room = 0;
+        }
+    }
+    lines
+}
+
+/// `[?]    27 × name not resolved    12s`
+fn draw_shared(app: &App, theme: &Theme, group: &Shared, pen: &mut Pen<'_>) {
+    let oldest = group
+        .members
+        .iter()
+        .filter_map(|&check| app.live.check(check).age(app.now))
+        .max();
+    let mark = verdict_mark(Verdict::Unknown(group.reason));
+    let cells = mark_cells(pen.room(), width(mark));
+    pen.skip(1).column(mark, cells, theme.unknown);
+    pen.right(
+        &format!("{:>3}", oldest.map(sample_age).unwrap_or_default()),
+        theme.dim,
+    );
+    let words = shared_words(group, oldest, pen.room());
+    pen.put(&words, theme.unknown);
+}
+
+/// `27 × name not resolved`, shorter where that doesn't fit; what was never looked at is no trouble yet.
+pub fn shared_words(group: &Shared, oldest: Option<Duration>, cells: usize) -> String {
+    let number = group.members.len();
+    if oldest.is_none() && group.reason == Reason::NoData {
+        return format!("{number} not seen yet");
+    }
+    let long = format!("{number} × {}", unseen::long(group.reason));
+    if width(&long) <= cells {
+        long
+    } else {
+        format!("{number} × {}", unseen::short(group.reason))
+    }
+}
+
+/// One of those that share a reason, and whom it asks in vain; quiet, because the reason above it is loud.
+fn draw_member(app: &App, theme: &Theme, check: usize, pen: &mut Pen<'_>) {
+    let title = filled(&app.run.runbook().checks[check].title, &app.run.variables);
+    let room = pen.room();
+    pen.skip(1 + mark_cells(room, 3));
+    let whom = unseen::whom(app, Proof::Check(check));
+    if width(&title) + width(&whom) + 2 <= pen.room() {
+        pen.right(&whom, theme.dim);
+    }
+    pen.put(&title, theme.dim);
+}
+
+/// Who they are, where there isn't a line for each.
+fn draw_names(app: &App, theme: &Theme, checks: &[usize], rows: usize, page: &mut Page<'_>) {
+    let indent = 1 + mark_cells(page.cells(), 3);
+    let names: Vec<_> = checks
+        .iter()
+        .map(|&check| filled(&app.run.runbook().checks[check].title, &app.run.variables))
+        .collect();
+    let cells = page.cells().saturating_sub(indent);
+    for line in wrapped_within(&names.join(" · "), cells, rows) {
+        page.pen().skip(indent).put(&line, theme.dim);
+    }
+}
+
+/// Cells of a mark's column.
+fn mark_cells(room: usize, mark: usize) -> usize {
+    if room < NARROW { (mark + 1).max(5) } else { 7 }
 }
 
 /// The believed verdict of each check.
@@ -136,19 +244,16 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
     let style = theme.verdict(verdict);
     let title = filled(&app.run.runbook().checks[check].title, &app.run.variables);
     let mark = verdict_mark(verdict);
-    let mark_cells = if pen.room() < NARROW {
-        width(mark) + 1
-    } else {
-        7
-    };
-    pen.skip(1).column(mark, mark_cells.max(5), style);
+    let cells = mark_cells(pen.room(), width(mark));
+    pen.skip(1).column(mark, cells, style);
     if let Verdict::Unknown(reason) = verdict {
-        // Which check it is comes before why it can't be seen: of the reason only as much as leaves half for the title.
-        let age_now = age_now.map(sample_age).unwrap_or_default();
-        pen.right(&format!("{age_now:>3}"), style);
-        let room = pen.room();
-        let for_words = room.saturating_sub(width(&title) + 1).max(room / 2);
-        pen.right(&fit(&blind(reason, None), for_words), style);
+        // Few words, so that which check it is isn't cut; whom it asks stands where there is room for all of it.
+        let proof = Proof::Check(check);
+        pen.right(&unseen::short_words(app, proof, reason), style);
+        let whom = unseen::whom(app, proof);
+        if width(&whom) + width(&title) + 2 <= pen.room() {
+            pen.right(&whom, theme.dim);
+        }
     } else if let Some((judgement, _)) = state.latest() {
         let age_now = age_now.map(sample_age).unwrap_or_default();
         pen.right(&format!("{age_now:>3}"), theme.dim);
@@ -181,18 +286,6 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
     );
 }
 
-/// What stands in place of a value that can't be believed, with the age of the last look.
-pub fn blind(reason: Reason, age_now: Option<Duration>) -> String {
-    let words = match reason {
-        Reason::NoData | Reason::Stale | Reason::Nan => "NO DATA".to_owned(),
-        reason => reason.to_string(),
-    };
-    match age_now {
-        Some(time) => format!("{words} {}", sample_age(time)),
-        None => words,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,18 +310,5 @@ mod tests {
         assert_eq!(rest_words(&verdicts, &[4, 3, 1]), "… 2 more ok");
         assert_eq!(rest_words(&verdicts, &[4]), "… 4 more, 2 not ok (z)");
         assert_eq!(shown(&verdicts, 0), [0usize; 0]);
-    }
-
-    #[test]
-    fn an_old_value_is_replaced_by_its_age() {
-        assert_eq!(
-            blind(Reason::Stale, Some(Duration::from_secs(130))),
-            "NO DATA 2m10s"
-        );
-        assert_eq!(
-            blind(Reason::Timeout, Some(Duration::from_secs(7))),
-            "timed out 5s"
-        );
-        assert_eq!(blind(Reason::NoData, None), "NO DATA");
     }
 }

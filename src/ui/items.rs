@@ -31,8 +31,8 @@ use crate::runbook::{Home, Order, SectionIndex, Step, StepIndex};
 /// │   [x] CI green on v2.41.0        = 412/412  verified │
 /// │   [x] Rollback dry-run           = 4:10     said bo  │
 /// │   [-] Maintenance page     waived: no DDL   ana      │
-/// │>* [ ] Error rate < 0.1%     MUST 0.14 % !   ops      │
-/// │   [ ] Canary 5%             MUST changes    ops      │
+/// │>* [ ] Error rate < 0.1%      0.14 % ! MUST  ops      │
+/// │   [ ] Canary 5%               changes MUST  ops      │
 /// │ === HOLD 15m: GO/NO-GO  Launch v2.41.0? ============ │
 /// └──────────────────────────────────────────────────────┘
 /// ```
@@ -106,8 +106,14 @@ pub fn section_titles(app: &App, glance: &Glance, at: SectionIndex) -> (String, 
     (left, right)
 }
 
-/// Cells of the column of levels, so that `MUST` stands at the same place in front of each.
-const LEVEL_CELLS: usize = 8;
+/// Cells that a title keeps against everything else on its line.
+const TITLE_CELLS: usize = 10;
+
+/// With fewer cells for title and all, `MUST` gives way; the header has its count.
+const LEAST_FOR_MUST: usize = 26;
+
+/// Facts cut to less say nothing.
+const LEAST_FACTS: usize = 3;
 
 /// How wide the columns at the right are.
 #[derive(Clone, Copy, Debug)]
@@ -365,24 +371,20 @@ impl List<'_> {
         } else {
             ""
         };
-        match facts {
-            Some(facts) => {
-                let most = if facts.is_long {
-                    pen.room() / 2
-                } else {
-                    pen.room() * 2 / 3
-                };
-                let least = if must.is_empty() { 0 } else { LEVEL_CELLS };
-                let cells = width(&visible(&facts.text)).clamp(least.min(most), most);
-                pen.right_column(&fit(&visible(&facts.text), cells), cells, facts.style);
-            }
-            None if must.is_empty() => {}
-            None => {
-                pen.right_column("", LEVEL_CELLS, quiet);
-            }
-        }
-        if !must.is_empty() {
+        // Next to the name, so that it is found in one column, and a line without facts leaves all else to its title.
+        if !must.is_empty() && pen.room() >= LEAST_FOR_MUST {
             pen.right_column(must, 4, quiet);
+        }
+        let Some(facts) = facts else { return };
+        let most = if facts.is_long {
+            pen.room() / 2
+        } else {
+            pen.room() * 2 / 3
+        };
+        let most = most.min(pen.room().saturating_sub(TITLE_CELLS));
+        let cells = width(&visible(&facts.text)).min(most);
+        if cells >= LEAST_FACTS {
+            pen.right_column(&fit(&visible(&facts.text), cells), cells, facts.style);
         }
     }
 }

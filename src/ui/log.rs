@@ -6,17 +6,15 @@ use ratatui::style::Style;
 
 use super::deadlines::next_message;
 use super::glance::Glance;
+use super::page::{Page, wrapped_within};
 use super::panel::{Titles, panel};
-use super::pen::Pen;
-use super::text::{filled, stopwatch, wall};
+use super::text::{stopwatch, visible, wall, width};
 use super::theme::Theme;
 use crate::app::App;
-use crate::app::react::describe;
+use crate::app::sentence::sentence;
 use crate::app::view::{Panel, Screen};
 use crate::check::Verdict;
 use crate::journal::{AUTO, Entry, Event};
-use crate::run::Run;
-use crate::runbook::StepId;
 use crate::runbook::text::count;
 
 /// Draws the log: with a frame, or as its last line where there is no room for one.
@@ -92,47 +90,50 @@ fn draw_lines(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         .rev()
         .filter(|entry| !app.view.people_only || entry.by != AUTO);
     let newest: Vec<_> = entries.skip(back).take(rows).collect();
-    for (row, entry) in (0..).zip(newest.into_iter().rev()) {
-        draw_entry(app, theme, entry, &mut Pen::new(buffer, area, row));
-    }
-}
-
-fn draw_entry(app: &App, theme: &Theme, entry: &Entry, pen: &mut Pen<'_>) {
-    let style = entry_style(theme, entry);
-    pen.skip(1)
-        .put(&wall(entry.at), theme.dim)
-        .skip(1)
-        .column(&entry.by, 6, theme.dim)
-        .skip(1);
-    pen.put(&sentence(&app.run, entry), style);
-}
-
-/// An entry in words, with steps named as the checklist names them.
-pub fn sentence(run: &Run, entry: &Entry) -> String {
-    let words = describe(&entry.event);
-    let step = step_of(&entry.event).and_then(|id| Some((id, run.find(id)?)));
-    match step {
-        Some((id, step)) => {
-            let step = run.runbook().step(step);
-            let title = filled(&step.title, &run.variables);
-            words.replacen(&id.0, &format!("{} {title}", step.number), 1)
+    let names = newest.iter().map(|entry| width(&visible(&entry.by))).max();
+    let name_cells = names.unwrap_or(0).clamp(NAME_CELLS.0, NAME_CELLS.1);
+    let cells = usize::from(area.width).saturating_sub(TIME_CELLS + name_cells + 1);
+    let mut room = rows;
+    let mut shown: Vec<(&Entry, Vec<String>)> = Vec::new();
+    for entry in newest {
+        let words = wrapped_within(&sentence(&app.run, entry), cells, room);
+        room -= words.len();
+        shown.push((entry, words));
+        if room == 0 {
+            break;
         }
-        None => words,
+    }
+    let mut page = Page::new(buffer, area);
+    for (entry, words) in shown.iter().rev() {
+        draw_entry(theme, entry, words, name_cells, &mut page);
     }
 }
 
-fn step_of(event: &Event) -> Option<&StepId> {
-    match event {
-        Event::StepDone { step, .. }
-        | Event::StepContradicted { step, .. }
-        | Event::StepWaived { step, .. }
-        | Event::StepSkipped { step, .. }
-        | Event::StepReopened { step, .. }
-        | Event::ApplicabilityAnswered { step, .. } => Some(step),
-        Event::AttemptStarted { step, .. } => step.as_ref(),
-        _ => None,
+fn draw_entry(
+    theme: &Theme,
+    entry: &Entry,
+    words: &[String],
+    name_cells: usize,
+    page: &mut Page<'_>,
+) {
+    let style = entry_style(theme, entry);
+    for (at, line) in words.iter().enumerate() {
+        let mut pen = page.pen();
+        if at == 0 {
+            pen.skip(1)
+                .put(&wall(entry.at), theme.dim)
+                .skip(1)
+                .column(&entry.by, name_cells, theme.dim);
+        }
+        pen.to(TIME_CELLS + name_cells + 1).put(line, style);
     }
 }
+
+/// Cells of a name: at least, so that few names don't move the words, and at most.
+const NAME_CELLS: (usize, usize) = (6, 14);
+
+/// ` 15:46:58 `
+const TIME_CELLS: usize = 10;
 
 fn entry_style(theme: &Theme, entry: &Entry) -> Style {
     match &entry.event {

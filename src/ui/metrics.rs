@@ -9,16 +9,18 @@ use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
 
 use super::glance::Glance;
-use super::health::{blind, rest_words, shown};
-use super::page::padded;
+use super::health::{rest_words, shared_words, shown};
+use super::page::{Page, padded, wrapped_within};
 use super::panel::{Titles, panel};
 use super::pen::Pen;
-use super::text::{filled, width};
+use super::text::{filled, sample_age, width};
 use super::theme::Theme;
+use super::unseen::{self, Shared};
 use crate::app::App;
 use crate::app::live::{format_reading, format_value};
 use crate::app::view::Panel;
 use crate::check::{Baseline, Comparison, Limit, MetricState, Verdict};
+use crate::runbook::Proof;
 use crate::runbook::text::format_duration;
 
 /// The time that a picture shows.
@@ -63,31 +65,99 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
         let cursor = app.view.metric_cursor.min(metrics.len() - 1);
         return chart::draw(&views.collect::<Vec<_>>(), cursor, inner, buffer);
     }
-    let form = Form::of(inner, metrics.len());
-    let positions = shown(&verdicts, usize::from(inner.height / form.rows()));
-    let title_cells = metrics
+    let reasons: Vec<_> = (0..metrics.len())
+        .map(|metric| unseen::reason(app, Proof::Metric(metric)))
+        .collect();
+    let (alone, groups) = unseen::shared(&reasons, usize::from(inner.height));
+    let views: Vec<MetricView<'_>> = alone
         .iter()
-        .map(|metric| width(&metric.title) + width(&metric.unit) + 1)
-        .max()
-        .unwrap_or(0);
-    for (place, &metric) in (0..).zip(&positions) {
+        .map(|&at| MetricView::new(app, theme, at, verdicts[at]))
+        .collect();
+    let kept = u16::try_from(groups.len()).unwrap_or(u16::MAX);
+    let top = Rect {
+        height: inner.height.saturating_sub(kept),
+        ..inner
+    };
+    let used = draw_alone(theme, &views, top, buffer);
+    let below = Rect {
+        y: inner.y + used,
+        height: inner.height - used,
+        ..inner
+    };
+    draw_shared(app, theme, &groups, below, buffer);
+}
+
+/// Draws the metrics that stand for themselves, in the tallest form that shows all of them; says how many rows they
+/// took.
+fn draw_alone(theme: &Theme, views: &[MetricView<'_>], area: Rect, buffer: &mut Buffer) -> u16 {
+    let any_seen = views.iter().any(|view| view.state.value().is_some());
+    // A picture of nothing would take the room of what can be seen.
+    let form = if any_seen {
+        Form::of(area, views.len())
+    } else {
+        Form::Line
+    };
+    let verdicts: Vec<Verdict> = views.iter().map(|view| view.verdict).collect();
+    let positions = shown(&verdicts, usize::from(area.height / form.rows()));
+    let title_cells = views.iter().map(|view| width(&view.title)).max();
+    let mut used = 0;
+    for view in positions.iter().map(|&position| &views[position]) {
         let rows = Rect {
-            y: inner.y + place * form.rows(),
+            y: area.y + used,
             height: form.rows(),
-            ..inner
+            ..area
         };
-        let view = MetricView::new(app, theme, metric, verdicts[metric]);
         match form {
-            Form::Line => view.draw_line(title_cells, rows, buffer),
+            Form::Line => view.draw_line(title_cells.unwrap_or(0), rows, buffer),
             Form::Pair => view.draw_pair(rows, buffer),
             Form::Chart => view.draw_chart(rows, buffer),
         }
+        used += form.rows();
     }
-    if positions.len() < verdicts.len() && inner.height > 0 {
+    if positions.len() < verdicts.len() && used < area.height {
         let words = rest_words(&verdicts, &positions);
-        Pen::new(buffer, inner, inner.height - 1).put(&words, theme.dim);
+        Pen::new(buffer, area, used).put(&words, theme.dim);
+        used += 1;
+    }
+    used
+}
+
+/// Draws each reason that several metrics share, and below it, quietly, which they are.
+///
+/// ```text
+/// [?] 11 × name not resolved                        12s
+///     Error rate, p50 latency, p95 latency, p99 latency
+/// ```
+fn draw_shared(app: &App, theme: &Theme, groups: &[Shared], area: Rect, buffer: &mut Buffer) {
+    let mut page = Page::new(buffer, area);
+    for (at, group) in groups.iter().enumerate() {
+        let ages = group.members.iter();
+        let oldest = ages
+            .filter_map(|&metric| app.live.metric(metric).age(app.now))
+            .max();
+        let mut pen = page.pen();
+        pen.right(&oldest.map(sample_age).unwrap_or_default(), theme.dim)
+            .put("[?] ", theme.unknown);
+        let words = shared_words(group, oldest, pen.room());
+        pen.put(&words, theme.unknown);
+        let names: Vec<_> = group
+            .members
+            .iter()
+            .map(|&metric| filled(&app.run.runbook().metrics[metric].title, &app.run.variables))
+            .collect();
+        let kept = groups.len() - at - 1;
+        let cells = page.cells().saturating_sub(4);
+        let rows = page.left().saturating_sub(kept);
+        if rows > 0 {
+            for line in wrapped_within(&names.join(" · "), cells, rows) {
+                page.pen().skip(4).put(&line, theme.dim);
+            }
+        }
     }
 }
+
+/// From so many cells on a reason is written out.
+const FULL_WORDS: usize = 22;
 
 /// How much room each metric gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +194,7 @@ impl Form {
 /// One metric on its way to the screen.
 struct MetricView<'a> {
     app: &'a App,
+    metric: usize,
     theme: &'a Theme,
     state: &'a MetricState,
     verdict: Verdict,
@@ -142,6 +213,7 @@ impl<'a> MetricView<'a> {
         };
         Self {
             app,
+            metric,
             theme,
             state: app.live.metric(metric),
             verdict,
@@ -159,10 +231,18 @@ impl<'a> MetricView<'a> {
     }
 
     /// The number, or why there is none; a stale number is never shown.
-    fn reading(&self) -> (String, Style) {
+    fn reading(&self, cells: usize) -> (String, Style) {
         let style = self.title_style();
         match (self.verdict, self.state.value()) {
-            (Verdict::Unknown(reason), _) => (blind(reason, self.state.age(self.app.now)), style),
+            (Verdict::Unknown(reason), _) => {
+                let proof = Proof::Metric(self.metric);
+                let words = if cells < FULL_WORDS {
+                    unseen::short_words(self.app, proof, reason)
+                } else {
+                    unseen::words(self.app, proof, reason)
+                };
+                (words, style)
+            }
             (_, Some(value)) => (format_reading(value, "", self.state.caveats()), style),
             (_, None) => (String::new(), style),
         }
@@ -181,7 +261,7 @@ impl<'a> MetricView<'a> {
 
     fn limit_words(&self) -> String {
         self.limit
-            .map(|limit| limit_words(limit, self.state.baseline()))
+            .map(|limit| limit_words(self.theme, limit, self.state.baseline()))
             .unwrap_or_default()
     }
 
@@ -191,7 +271,7 @@ impl<'a> MetricView<'a> {
         pen.right_column(self.flag(), 1, style);
         pen.column(&self.title, title_cells.min(pen.room() * 2 / 5), style)
             .skip(1);
-        let (reading, style) = self.reading();
+        let (reading, style) = self.reading(pen.room());
         if self.verdict.is_unknown() {
             pen.put(&reading, style);
             return;
@@ -218,7 +298,7 @@ impl<'a> MetricView<'a> {
     /// `p95 ms   312                ≤500  !`
     fn draw_figures(&self, area: Rect, buffer: &mut Buffer) {
         let mut pen = Pen::new(buffer, area, 0);
-        let (reading, style) = self.reading();
+        let (reading, style) = self.reading(pen.room() / 2);
         pen.right_column(self.flag(), 1, self.title_style());
         if !self.verdict.is_unknown() {
             pen.right_column(&self.limit_words(), 8, self.theme.dim);
@@ -379,13 +459,13 @@ fn holds(comparison: Comparison, value: f64, bound: f64) -> bool {
 }
 
 /// What a metric has to be so that this limit isn't breached: `fail = "> 500"` reads `≤500`.
-fn limit_words(limit: Limit, baseline: Option<Baseline>) -> String {
+fn limit_words(theme: &Theme, limit: Limit, baseline: Option<Baseline>) -> String {
     let sign = match limit.comparison {
-        Comparison::Below => "≥",
+        Comparison::Below => theme.at_least,
         Comparison::AtMost => ">",
-        Comparison::Above => "≤",
+        Comparison::Above => theme.at_most,
         Comparison::AtLeast => "<",
-        Comparison::Equal => "≠",
+        Comparison::Equal => theme.differs,
         Comparison::NotEqual => "=",
     };
     match bound(limit, baseline) {
@@ -417,35 +497,40 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ui::theme::Palette;
 
     #[test]
     fn a_limit_reads_as_what_has_to_hold() {
-        let limit = |comparison, bound, relative| Limit {
-            comparison,
-            bound,
-            relative,
-        };
         let baseline = Baseline {
             median: 310.0,
             low: 290.0,
             high: 340.0,
         };
+        let words = |ascii, comparison, bound, relative, baseline| {
+            let theme = Theme::new(Palette {
+                ascii,
+                ..Palette::default()
+            });
+            let limit = Limit {
+                comparison,
+                bound,
+                relative,
+            };
+            limit_words(&theme, limit, baseline)
+        };
+        assert_eq!(words(false, Comparison::Above, 500.0, false, None), "≤500");
+        assert_eq!(words(false, Comparison::Below, 0.1, false, None), "≥0.1");
         assert_eq!(
-            limit_words(limit(Comparison::Above, 500.0, false), None),
-            "≤500"
-        );
-        assert_eq!(
-            limit_words(limit(Comparison::Below, 0.1, false), None),
-            "≥0.1"
-        );
-        assert_eq!(
-            limit_words(limit(Comparison::Above, 1.5, true), None),
+            words(false, Comparison::Above, 1.5, true, None),
             "≤1.5x base"
         );
         assert_eq!(
-            limit_words(limit(Comparison::Above, 1.5, true), Some(baseline)),
+            words(false, Comparison::Above, 1.5, true, Some(baseline)),
             "≤465"
         );
+        assert_eq!(words(true, Comparison::Above, 500.0, false, None), "<=500");
+        assert_eq!(words(true, Comparison::Below, 0.1, false, None), ">=0.1");
+        assert_eq!(words(true, Comparison::Equal, 0.0, false, None), "!=0");
     }
 
     #[test]

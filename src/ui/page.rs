@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::pen::Pen;
-use super::text::{visible, width};
+use super::text::{fit, visible, width};
 use super::theme::Theme;
 
 /// Width of the column of labels in front of facts.
@@ -145,11 +145,21 @@ pub fn wrapped(text: &str, cells: usize) -> Vec<String> {
         .collect()
 }
 
+/// Breaks a text into at most so many lines; the last one says by its end that there is more.
+pub fn wrapped_within(text: &str, cells: usize, lines: usize) -> Vec<String> {
+    let mut words = wrapped(text, cells);
+    if words.len() > lines {
+        let rest = words.split_off(lines.saturating_sub(1)).concat();
+        words.push(fit(&rest, cells).into_owned());
+    }
+    words
+}
+
 fn wrapped_line(line: &str, cells: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut current = String::new();
     let mut taken = 0;
-    for word in line.split_word_bounds() {
+    for word in words_and_gaps(line) {
         let word_cells = width(word);
         if taken > 0 && taken + word_cells > cells {
             lines.push(std::mem::take(&mut current));
@@ -170,6 +180,21 @@ fn wrapped_line(line: &str, cells: usize) -> Vec<String> {
     }
     lines.push(current);
     lines
+}
+
+/// The words of a line and the gaps between them. A word is whatever has no space in it: an option or a path that is
+/// broken at its dashes can't be copied and hardly read.
+fn words_and_gaps(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let end = rest
+            .find(|character: char| character.is_whitespace() != first.is_whitespace())
+            .unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        Some(word)
+    })
 }
 
 /// A bar of so many cells, filled by this share; anything that isn't a number leaves it empty.
@@ -212,6 +237,7 @@ mod tests {
             ["one two ", "three", "  four"]
         );
         assert_eq!(wrapped("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrapped("run --all", 6), ["run ", "--all"]);
         assert_eq!(wrapped("東京都", 4), ["東京", "都"]);
     }
 

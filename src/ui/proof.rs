@@ -7,8 +7,9 @@ use std::time::Duration;
 use ratatui::style::Style;
 
 use super::pen::Pen;
-use super::text::{age, wall};
+use super::text::{age, wall, width};
 use super::theme::{Theme, verdict_mark};
+use super::unseen;
 use crate::app::App;
 use crate::app::live::format_value;
 use crate::check::{Limit, Metric, Verdict};
@@ -29,6 +30,14 @@ const PICTURE_CELLS: usize = 10;
 /// [?]    crm              NO DATA                 2m10s
 /// ```
 pub fn draw(app: &App, theme: &Theme, proof: Proof, pen: &mut Pen<'_>) {
+    draw_reading(app, theme, proof, pen);
+    if let (Proof::Check(_), Some(because)) = (proof, complaint(app, proof)) {
+        pen.put(&because, theme.dim);
+    }
+}
+
+/// As [`draw`], without why a check doesn't pass: for where that stands below.
+pub fn draw_reading(app: &App, theme: &Theme, proof: Proof, pen: &mut Pen<'_>) {
     let verdict = app.live.verdict(proof, app.now);
     let style = theme.verdict(verdict);
     let seen = match proof {
@@ -50,8 +59,6 @@ pub fn draw(app: &App, theme: &Theme, proof: Proof, pen: &mut Pen<'_>) {
         pen.put("* ", theme.warning).put(warning, theme.warning);
     } else if let Proof::Metric(metric) = proof {
         draw_picture(app, theme, metric, pen);
-    } else if let Some(because) = complaint(app, proof, verdict) {
-        pen.put(&because, theme.dim);
     }
 }
 
@@ -67,7 +74,7 @@ pub fn title(app: &App, proof: Proof) -> &str {
 /// What was seen; a reason instead of a number when nothing was, because a frozen number looks healthy.
 pub fn reading(app: &App, proof: Proof, verdict: Verdict) -> String {
     match verdict {
-        Verdict::Unknown(reason) => reason.to_string().to_uppercase(),
+        Verdict::Unknown(reason) => unseen::why(app, proof, reason),
         _ => match app.live.observed(proof) {
             observed if observed.is_empty() => verdict.name().to_owned(),
             observed => observed,
@@ -114,14 +121,33 @@ fn warning(app: &App, proof: Proof) -> Option<&str> {
     warnings.first().map(String::as_str)
 }
 
-/// Why a check isn't passing; an old answer doesn't explain why there is no new one.
-fn complaint(app: &App, proof: Proof, verdict: Verdict) -> Option<String> {
+/// Why a proof isn't passing: what was wanted and what came, or whom we couldn't ask. An old answer doesn't explain why
+/// there is no new one.
+fn complaint(app: &App, proof: Proof) -> Option<String> {
+    let verdict = app.live.verdict(proof, app.now);
+    if let Some(detail) = unseen::detail(app, proof) {
+        return Some(detail);
+    }
     let Proof::Check(check) = proof else {
         return None;
     };
     let (judgement, _) = app.live.check(check).latest()?;
-    (verdict != Verdict::Pass && judgement.verdict == verdict).then(|| judgement.because.clone())
+    let explains = judgement.verdict == verdict
+        || matches!(verdict, Verdict::Unknown(_)) && !judgement.verdict.is_unknown();
+    (verdict != Verdict::Pass && explains).then(|| judgement.because.clone())
 }
+
+/// The complaint of a proof for which a line of so many cells has no room.
+pub fn complaint_below(app: &App, proof: Proof, cells: usize) -> Option<String> {
+    let complaint = complaint(app, proof)?;
+    let room = cells.saturating_sub(AGE_CELLS);
+    let taken = MARK_CELLS + name_cells(room) + value_cells(room) + 2;
+    let has_room = matches!(proof, Proof::Check(_)) && taken + width(&complaint) <= room;
+    (!has_room && !complaint.is_empty()).then_some(complaint)
+}
+
+/// Cells kept for the age at a line's end.
+const AGE_CELLS: usize = 6;
 
 fn draw_picture(app: &App, theme: &Theme, metric: usize, pen: &mut Pen<'_>) {
     let definition = &app.run.runbook().metrics[metric];

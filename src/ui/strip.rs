@@ -4,13 +4,15 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::glance::Glance;
-use super::health::{blind, gravity, verdicts};
+use super::health::{gravity, shared_words, verdicts};
 use super::pen::Pen;
 use super::text::{filled, width};
 use super::theme::{Theme, verdict_mark};
+use super::unseen;
 use crate::app::App;
 use crate::app::live::format_reading;
 use crate::check::Verdict;
+use crate::runbook::Proof;
 
 /// Draws the strip.
 ///
@@ -25,14 +27,29 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
         .filter(|verdict| **verdict == Verdict::Pass)
         .count();
     pen.put(&format!("{passed}/{} ok", checks.len()), theme.dim);
-    let mut readings: Vec<(Verdict, String)> = (0..checks.len())
+    let proofs: Vec<Proof> = (0..checks.len())
         .filter(|&check| checks[check] != Verdict::Pass)
-        .map(|check| (checks[check], check_words(app, check, checks[check])))
+        .map(Proof::Check)
+        .chain((0..app.run.runbook().metrics.len()).map(Proof::Metric))
         .collect();
-    readings.extend((0..app.run.runbook().metrics.len()).map(|metric| {
-        let verdict = app.live.metric(metric).verdict(app.now);
-        (verdict, metric_words(app, metric, verdict))
-    }));
+    let reasons: Vec<_> = proofs
+        .iter()
+        .map(|&proof| unseen::reason(app, proof))
+        .collect();
+    let (alone, groups) = unseen::shared(&reasons, 2);
+    let mut readings: Vec<(Verdict, String)> = groups
+        .iter()
+        .map(|group| {
+            let oldest = group
+                .members
+                .iter()
+                .filter_map(|&at| unseen::seen_ago(app, proofs[at]))
+                .max();
+            let words = shared_words(group, oldest, usize::from(area.width) / 2);
+            (Verdict::Unknown(group.reason), words)
+        })
+        .collect();
+    readings.extend(alone.into_iter().map(|at| reading(app, proofs[at])));
     readings.sort_by_key(|(verdict, _)| std::cmp::Reverse(gravity(*verdict)));
     for (verdict, words) in readings {
         let mark = if verdict == Verdict::Pass {
@@ -52,11 +69,23 @@ pub fn draw(app: &App, theme: &Theme, _glance: &Glance, area: Rect, buffer: &mut
     }
 }
 
+fn reading(app: &App, proof: Proof) -> (Verdict, String) {
+    let verdict = app.live.verdict(proof, app.now);
+    let words = match proof {
+        Proof::Check(check) => check_words(app, check, verdict),
+        Proof::Metric(metric) => metric_words(app, metric, verdict),
+    };
+    (verdict, words)
+}
+
 fn check_words(app: &App, check: usize, verdict: Verdict) -> String {
     let state = app.live.check(check);
     let title = filled(&app.run.runbook().checks[check].title, &app.run.variables);
     match (verdict, state.latest()) {
-        (Verdict::Unknown(reason), _) => format!("{title} {}", blind(reason, state.age(app.now))),
+        (Verdict::Unknown(reason), _) => format!(
+            "{title} {}",
+            unseen::words(app, Proof::Check(check), reason)
+        ),
         (_, Some((judgement, _))) => format!("{title} {}", judgement.observed),
         (_, None) => title.into_owned(),
     }
@@ -67,7 +96,10 @@ fn metric_words(app: &App, metric: usize, verdict: Verdict) -> String {
     let definition = &app.run.runbook().metrics[metric];
     let title = filled(&definition.title, &app.run.variables);
     match (verdict, state.value()) {
-        (Verdict::Unknown(reason), _) => format!("{title} {}", blind(reason, state.age(app.now))),
+        (Verdict::Unknown(reason), _) => format!(
+            "{title} {}",
+            unseen::words(app, Proof::Metric(metric), reason)
+        ),
         (_, Some(value)) => format!(
             "{title} {}",
             format_reading(value, &definition.unit, state.caveats())

@@ -92,6 +92,12 @@ pub struct Theme {
     pub bar_full: &'static str,
     /// The open part of a bar.
     pub bar_empty: &'static str,
+    /// The sign in front of the highest value allowed.
+    pub at_most: &'static str,
+    /// The sign in front of the lowest value allowed.
+    pub at_least: &'static str,
+    /// The sign in front of a value that isn't allowed.
+    pub differs: &'static str,
 }
 
 const ASCII_BORDER: border::Set<'static> = border::Set {
@@ -110,7 +116,7 @@ const UNICODE_SPARK: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇
 /// Ink grows with the value; distinguishable in every font.
 const ASCII_SPARK: [&str; 8] = [".", ":", "-", "=", "+", "*", "#", "%"];
 
-/// What `…` and its like become in ASCII, each one cell wide.
+/// What `…` and its like become in ASCII, each one cell wide; what needs two cells is a symbol of the theme's own.
 const ASCII_GLYPHS: &[(&str, &str)] = &[
     ("…", "~"),
     ("·", "."),
@@ -121,9 +127,7 @@ const ASCII_GLYPHS: &[(&str, &str)] = &[
     ("▄", "_"),
     ("→", ">"),
     ("–", "-"),
-    ("≤", "<"),
-    ("≥", ">"),
-    ("≠", "!"),
+    ("×", "x"),
 ];
 
 impl Theme {
@@ -150,6 +154,9 @@ impl Theme {
                 spark: ASCII_SPARK,
                 bar_full: "#",
                 bar_empty: ".",
+                at_most: "<=",
+                at_least: ">=",
+                differs: "!=",
                 ..self
             }
         } else {
@@ -185,6 +192,9 @@ impl Theme {
             spark: UNICODE_SPARK,
             bar_full: "█",
             bar_empty: "·",
+            at_most: "≤",
+            at_least: "≥",
+            differs: "≠",
         }
     }
 
@@ -467,13 +477,13 @@ mod tests {
     }
 
     #[test]
-    fn ascii_leaves_none_of_our_own_symbols() {
+    fn ascii_replaces_symbols_of_one_cell_and_leaves_foreign_letters() {
         let theme = Theme::new(Palette {
             ascii: true,
             ..Palette::default()
         });
-        let mut buffer = Buffer::with_lines(["a…b·c–d→é"]);
+        let mut buffer = Buffer::with_lines(["a…b·c–d→é×≤"]);
         theme.finish(&mut buffer);
-        assert_eq!(buffer, Buffer::with_lines(["a~b.c-d>é"]));
+        assert_eq!(buffer, Buffer::with_lines(["a~b.c-d>éx≤"]));
     }
 }

@@ -16,7 +16,7 @@ use super::pen::Pen;
 use super::text::{filled, signed_clock, wall, wall_minute};
 use super::theme::Theme;
 use crate::app::App;
-use crate::app::react::describe;
+use crate::app::sentence::sentence;
 use crate::journal::{Entry, Event};
 use crate::run::progress::Count;
 use crate::runbook::SectionIndex;
@@ -402,6 +402,6 @@ fn draw_events(app: &App, theme: &Theme, page: &mut Page<'_>) {
             .column(&format!("{}Z", wall(entry.at)), 10, theme.dim)
             .column(&entry.by, 9, theme.dim)
             .skip(1);
-        pen.put(&describe(&entry.event), style);
+        pen.put(&sentence(&app.run, entry), style);
     }
 }

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use ratatui::style::Style;
 
-use super::{LEVEL_CELLS, List};
+use super::List;
 use crate::app::command::explain;
 use crate::check::Verdict;
 use crate::journal::Direction;
 use crate::run::{Status, StepState};
-use crate::runbook::{Level, Proof, Step, StepIndex};
-use crate::ui::health::{blind, gravity};
+use crate::runbook::{Level, Step, StepIndex};
+use crate::ui::health::gravity;
 use crate::ui::text::{age, between, stopwatch};
+use crate::ui::unseen;
 
 /// What a step's line says besides its title.
 pub(super) struct Facts {
@@ -78,10 +79,7 @@ impl List<'_> {
             } else {
                 quiet
             };
-            return Some(Facts::short(
-                format!("{:LEVEL_CELLS$}", level_word(command.level)),
-                style,
-            ));
+            return Some(Facts::short(level_word(command.level), style));
         }
         if let Some(time) = definition.soak {
             return Some(self.soak(step, time, quiet));
@@ -127,17 +125,12 @@ impl List<'_> {
             self.theme.verdict(verdict)
         };
         Some(match verdict {
-            Verdict::Unknown(reason) => Facts::long(blind(reason, self.age_of(proof)), style),
+            Verdict::Unknown(reason) => {
+                Facts::short(unseen::short_words(self.app, proof, reason), style)
+            }
             Verdict::Fail => Facts::short(format!("{} !", self.app.live.observed(proof)), style),
             Verdict::Warn | Verdict::Pass => Facts::short(self.app.live.observed(proof), style),
         })
-    }
-
-    fn age_of(&self, proof: Proof) -> Option<Duration> {
-        match proof {
-            Proof::Check(check) => self.app.live.check(check).age(self.app.now),
-            Proof::Metric(metric) => self.app.live.metric(metric).age(self.app.now),
-        }
     }
 
     /// What came of it.

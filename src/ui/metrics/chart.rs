@@ -94,7 +94,7 @@ fn draw_picture(view: &MetricView<'_>, area: Rect, buffer: &mut Buffer) {
     let plot = Plot::new(view, usize::from(columns), usize::from(rows));
     let mut page = Page::new(buffer, area);
     let mut pen = page.pen();
-    let (reading, style) = view.reading();
+    let (reading, style) = view.reading(usize::MAX);
     let figures = [before_and_after(view), base_words(view)];
     for words in figures.iter().rev().filter(|words| !words.is_empty()) {
         pen.right(words, view.theme.dim);

@@ -41,6 +41,34 @@ const LEVELS: [(&str, &str); 4] = [
     ),
 ];
 
+/// What the header says in few letters.
+const CLOCKS: [(&str, &str); 9] = [
+    (
+        "T",
+        "procedure time: T-0 is the launch; stands still in a hold",
+    ),
+    ("L", "wall time to the launch; never stands still"),
+    (
+        "slip",
+        "how much later than planned T-0 comes, holds taken in",
+    ),
+    ("UTC", "the time of day; every time of day here is in UTC"),
+    (
+        "HOLD in",
+        "until the next planned hold, which waits for a GO",
+    ),
+    (
+        "rollback est",
+        "what going back takes, of the time it may take",
+    ),
+    ("decide by", "the last moment to go back within the window"),
+    ("MUST a/b", "settled of those no launch goes without"),
+    (
+        "[!] [?]",
+        "steps and checks that are wrong, that nobody can see",
+    ),
+];
+
 const MARKS: [(Status, &str); 7] = [
     (Status::Todo, "to do"),
     (Status::Running, "running"),
@@ -115,6 +143,12 @@ fn lines(app: &App, theme: &Theme, place: Place, cells: usize) -> Vec<Words> {
         lines.push(vec![span(group.title(), theme.title)]);
         lines.extend(entry_lines(theme, &members, cells));
     }
+    lines.push(vec![
+        span("header", theme.title),
+        span("  the clocks and counts above every screen", theme.dim),
+    ]);
+    let clocks = CLOCKS.iter();
+    lines.extend(clocks.map(|(word, means)| entry(theme, word, means, cells)));
     lines.push(vec![
         span("levels", theme.title),
         span("  what a command asks before it runs", theme.dim),

@@ -18,6 +18,8 @@ use crate::ui::theme::Theme;
 enum Fact {
     Words(&'static str, Vec<Span<'static>>),
     Proof(&'static str, Proof),
+    /// One whose complaint stands on the lines below it.
+    Explained(&'static str, Proof),
 }
 
 /// The lines about one step.
@@ -216,8 +218,14 @@ impl<'a> Facts<'a> {
 
     fn add_proofs(&mut self) {
         for (row, proof) in self.app.live.proofs(self.step).into_iter().enumerate() {
-            self.lines
-                .push(Fact::Proof(if row == 0 { "proof" } else { "" }, proof));
+            let label = if row == 0 { "proof" } else { "" };
+            match proof::complaint_below(self.app, proof, self.cells) {
+                None => self.lines.push(Fact::Proof(label, proof)),
+                Some(complaint) => {
+                    self.lines.push(Fact::Explained(label, proof));
+                    self.add_wrapped("", &complaint, self.theme.dim);
+                }
+            }
         }
         if let (Some(_), None, true) = (
             &self.definition.command,
@@ -374,6 +382,9 @@ impl Fact {
             Self::Words(label, spans) => put_spans(&mut page.labelled(theme, label), spans),
             Self::Proof(label, proof) => {
                 proof::draw(app, theme, *proof, &mut page.labelled(theme, label))
+            }
+            Self::Explained(label, proof) => {
+                proof::draw_reading(app, theme, *proof, &mut page.labelled(theme, label))
             }
         }
     }

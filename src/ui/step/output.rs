@@ -2,11 +2,13 @@
 //!
 //! Only the lines that are seen are built, so that ten thousand kept lines cost nothing.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::{direction_word, elapsed, key, usual_time};
 use crate::app::App;
@@ -15,7 +17,7 @@ use crate::app::output::{Colour, Line, Look, Output};
 use crate::journal::{Direction, Outcome};
 use crate::run::Attempt;
 use crate::runbook::text::count;
-use crate::ui::page::{Page, padded};
+use crate::ui::page::{Page, padded, wrapped};
 use crate::ui::panel::{Titles, panel};
 use crate::ui::pen::Pen;
 use crate::ui::text::{age, stopwatch, visible, width};
@@ -135,44 +137,80 @@ fn draw_lines(app: &App, theme: &Theme, buffer: &mut Buffer, area: Rect, output:
         .max(whole_rows.min(kept));
     let start = end.saturating_sub(whole_rows);
     let needle = app.view.search.to_lowercase();
-    for (row, line) in output.lines.range(start..end).chain(partial).enumerate() {
-        let row = u16::try_from(row).unwrap_or(u16::MAX);
-        draw_line(theme, &mut Pen::new(buffer, area, row), line);
-        if !needle.is_empty() {
-            highlight(theme, buffer, area, row, line, &needle);
+    let lines = output.lines.range(start..end).chain(partial);
+    let mut folded: Vec<Row> = lines
+        .flat_map(|line| fold(theme, line, &needle, usize::from(area.width)))
+        .collect();
+    // A line may take several rows; the end is what is read first. Scrolled to the very start, its start is.
+    let too_many = folded.len().saturating_sub(rows);
+    if start == 0 && app.view.scroll_back > 0 && app.view.scroll_back + whole_rows >= kept {
+        folded.truncate(rows);
+    } else {
+        folded.drain(..too_many);
+    }
+    for (row, cells) in (0..).zip(&folded) {
+        let mut pen = Pen::new(buffer, area, row);
+        for (text, style) in cells {
+            pen.put(text, *style);
         }
     }
 }
 
-fn draw_line(theme: &Theme, pen: &mut Pen<'_>, line: &Line) {
+/// What one row of the screen shows of a line.
+type Row = Vec<(String, Style)>;
+
+/// Breaks a line into rows of so many cells, with what is searched marked; nothing of it is cut off, because the end of
+/// an error's line is where its reason stands.
+fn fold(theme: &Theme, line: &Line, needle: &str, cells: usize) -> Vec<Row> {
+    let marks = found(line, needle);
+    let mark = theme.selection.add_modifier(Modifier::BOLD);
+    let mut rows = vec![Row::new()];
+    let (mut taken, mut at) = (0, 0);
     for piece in &line.pieces {
-        pen.put(&piece.text, style_of(theme, piece.look));
+        let style = style_of(theme, piece.look);
+        for grapheme in visible(&piece.text).graphemes(true) {
+            let wide = width(grapheme);
+            if taken + wide > cells.max(1) && taken > 0 {
+                rows.push(Row::new());
+                taken = 0;
+            }
+            let is_found = marks.iter().any(|range| range.contains(&at));
+            let style = if is_found { style.patch(mark) } else { style };
+            push_styled(&mut rows, grapheme, style);
+            taken += wide;
+            at += grapheme.len();
+        }
+    }
+    rows
+}
+
+/// Adds to the last piece of the last row where it looks the same.
+fn push_styled(rows: &mut [Row], grapheme: &str, style: Style) {
+    let Some(row) = rows.last_mut() else { return };
+    match row.last_mut() {
+        Some((text, last)) if *last == style => text.push_str(grapheme),
+        _ => row.push((grapheme.to_owned(), style)),
     }
 }
 
-/// Marks where the searched text stands in a drawn line.
-fn highlight(theme: &Theme, buffer: &mut Buffer, area: Rect, row: u16, line: &Line, needle: &str) {
-    let text = line.text();
-    let text = visible(&text);
+/// Where the searched text stands in a line as it is shown, in bytes.
+fn found(line: &Line, needle: &str) -> Vec<Range<usize>> {
+    if needle.is_empty() {
+        return Vec::new();
+    }
+    let text: String = line
+        .pieces
+        .iter()
+        .map(|piece| visible(&piece.text))
+        .collect();
     let lowered = text.to_lowercase();
     // Few letters change their length with their case; a line that has one goes without marks rather than with
     // marks at the wrong place.
     if lowered.len() != text.len() {
-        return;
+        return Vec::new();
     }
-    let mut from = 0;
-    while let Some(at) = lowered[from..].find(needle).map(|at| from + at) {
-        let end = at + needle.len();
-        if text.is_char_boundary(at) && text.is_char_boundary(end) {
-            let x = u16::try_from(width(&text[..at]))
-                .unwrap_or(u16::MAX)
-                .saturating_add(area.x);
-            let cells = u16::try_from(width(&text[at..end])).unwrap_or(u16::MAX);
-            let found = Rect::new(x, area.y + row, cells, 1).intersection(area);
-            buffer.set_style(found, theme.selection.add_modifier(Modifier::BOLD));
-        }
-        from = end;
-    }
+    let starts = lowered.match_indices(needle).map(|(at, _)| at);
+    starts.map(|at| at..at + needle.len()).collect()
 }
 
 fn draw_status(app: &App, theme: &Theme, pen: &mut Pen<'_>, attempt: &Attempt, output: &Output) {
@@ -220,9 +258,10 @@ fn draw_status(app: &App, theme: &Theme, pen: &mut Pen<'_>, attempt: &Attempt, o
 /// An attempt of an earlier session, or one too old to be kept in memory.
 fn draw_forgotten(theme: &Theme, page: &mut Page<'_>, attempt: &Attempt) {
     if let Some(line) = &attempt.last_line {
-        page.pen()
-            .put("last line: ", theme.dim)
-            .put(line, theme.text);
+        page.pen().put("its last line:", theme.dim);
+        for line in wrapped(line, page.cells()) {
+            page.pen().put(&line, theme.text);
+        }
     }
     let words = if attempt.is_running() {
         "nothing printed yet"
