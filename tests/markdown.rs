@@ -71,7 +71,8 @@ fn shape(runbook: &Runbook) -> Vec<String> {
 fn describe(runbook: &Runbook, steps: &[StepIndex], lines: &mut Vec<String>) {
     for &index in steps {
         let step = runbook.step(index);
-        let command = step.command.as_ref().map(|command| command.run.as_str());
+        // A line break at the end means nothing, and a fence has none.
+        let command = step.command.as_ref().map(|command| command.run.trim_end());
         lines.push(format!(
             "{}{} {command:?}",
             "  ".repeat(step.depth + 1),
@@ -183,8 +184,8 @@ fn runbooks_come_back_from_their_exports_with_everything_a_checklist_can_carry()
 fn carried(step: &Step) -> String {
     let command = step.command.as_ref().map(|command| {
         (
-            &command.run,
-            &command.undo,
+            command.run.trim_end(),
+            command.undo.as_deref().map(str::trim_end),
             command.level,
             command.timeout,
             &command.dir,
