@@ -182,6 +182,7 @@ fn tick(runbook: &Runbook, number: usize) -> Event {
         value: Some(format!("{number} min")),
         signed: None,
         evidence: None,
+        against: None,
     }
 }
 

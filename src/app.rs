@@ -9,27 +9,33 @@ pub mod board;
 pub mod coach;
 pub mod command;
 pub mod deciding;
+pub mod firing;
+pub mod friction;
 pub mod keys;
 pub mod live;
 pub mod output;
 pub mod overlay;
+pub mod overruled;
 pub mod picker;
 pub mod polling;
 pub mod react;
 pub mod recording;
+pub mod rescue;
 pub mod search;
 pub mod sentinel;
 pub mod triggers;
+pub mod unattended;
 pub mod view;
+pub mod witness;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::{Blind, Judgement, Now};
+use crate::check::{Judgement, Now, Reading};
 use crate::journal::{AUTO, Entry, Event, Outcome};
-use crate::run::Run;
-use crate::runbook::{Runbook, StepIndex};
+use crate::run::{Run, Usual};
+use crate::runbook::{Runbook, StepIndex, text};
 
 use keys::{Action, Bindings, Key};
 use live::Live;
@@ -70,7 +76,7 @@ pub enum Msg {
         /// Position in the runbook's metrics.
         metric: usize,
         /// The number, or why there is none.
-        sample: Result<f64, Blind>,
+        sample: Reading,
     },
     /// A command runs.
     Spawned {
@@ -103,7 +109,18 @@ pub enum Msg {
     Tick,
     /// Whether this machine can look at others at all, or what is wrong at our own end.
     Sighted(Result<(), String>),
-    /// The machine slept, or a clock jumped: nothing measured before counts.
+    /// The pager has given the terminal back; with why it couldn't be used, if so.
+    PagerLeft(Result<(), String>),
+    /// What commands took in earlier runs.
+    Remembered(Usual),
+    /// Whether the run is in another directory now.
+    WrittenElsewhere {
+        /// The directory.
+        dir: String,
+        /// The sentence for the operator, when it isn't.
+        result: Result<(), String>,
+    },
+    /// The machine slept, a clock was set or the program stopped: nothing measured before counts.
     Slept,
 }
 
@@ -159,10 +176,19 @@ pub enum Effect {
     Sample(usize),
     /// See whether this machine's resolver and route work; answers with [`Msg::Sighted`].
     LookAtOurselves,
+    /// Write the whole run to another disk, because its own has failed; answers with [`Msg::WrittenElsewhere`].
+    WriteElsewhere {
+        /// The state directory to make.
+        dir: String,
+        /// Everything that happened.
+        entries: Vec<Arc<Entry>>,
+    },
     /// Ring the terminal's bell.
     Bell,
     /// Put text on the clipboard (OSC 52).
     Copy(String),
+    /// Show all that an attempt printed in the operator's pager, which has the terminal until it is left.
+    Page(u64),
     /// Open a URL with the desktop's opener.
     OpenLink(String),
     /// Leave the program.
@@ -188,7 +214,7 @@ pub struct Options {
     pub operator: String,
     /// Nothing may be recorded or run.
     pub read_only: bool,
-    /// Whether the newcomer's line is shown.
+    /// Whether a line says what is next.
     pub coach: bool,
     /// Name of the environment, for the badge; the target when empty.
     pub environment: String,
@@ -213,6 +239,8 @@ pub struct App {
     pub bindings: Bindings,
     /// Whether what was done is on disk.
     pub saving: Saving,
+    /// The directory to suggest when the journal's disk has failed.
+    pub elsewhere: String,
     /// The time of the latest message; screens are drawn for this moment.
     pub now: Now,
     /// What is on its way to the disk, oldest first; it is answered in this order.
@@ -230,6 +258,10 @@ pub struct App {
     issued_attempts: u64,
     /// When running attempts that were asked to stop are killed (monotonic).
     kill_at: Vec<(u64, Duration)>,
+    /// When the bell rings again for a decision that is overdue (monotonic).
+    bell_at: Option<Duration>,
+    /// What goes on without being asked.
+    unattended: unattended::Unattended,
     dirty: bool,
 }
 
@@ -265,6 +297,7 @@ impl App {
             options,
             bindings: Bindings::default(),
             saving: Saving::Saved,
+            elsewhere: String::new(),
             now,
             in_flight: VecDeque::new(),
             requested: BTreeSet::new(),
@@ -273,6 +306,8 @@ impl App {
             ends: BTreeMap::new(),
             issued_attempts: run.next_attempt() - 1,
             kill_at: Vec::new(),
+            bell_at: None,
+            unattended: unattended::Unattended::default(),
             dirty: true,
             run,
         };
@@ -288,8 +323,33 @@ impl App {
         let mut effects: Vec<Effect> = unended
             .map(|attempt| Effect::Attend(attempt.number))
             .collect();
+        if self.run.seq == 1 {
+            self.warn_of_shortfall();
+        }
         effects.extend(self.live.due(self.now));
         effects
+    }
+
+    /// A plan that can't be kept is said at once, beside whatever else is to be known at the start.
+    fn warn_of_shortfall(&mut self) {
+        let Some(short) = self.run.shortfall(self.now.wall) else {
+            return;
+        };
+        let mut takes = Vec::new();
+        for (what, time) in [("holds take", short.holds), ("steps usually", short.steps)] {
+            if !time.is_zero() {
+                takes.push(format!("{what} {}", whole(time)));
+            }
+        }
+        let mut words = format!(
+            "T-0 in {} is too soon: {}; it will slip",
+            whole(short.lead),
+            takes.join(", ")
+        );
+        if let Some(before) = self.view.notice.take() {
+            words = format!("{words} · {}", before.text);
+        }
+        self.say(Tone::Warning, words);
     }
 
     /// Takes in one message and says what is to be done.
@@ -314,6 +374,10 @@ impl App {
     }
 
     fn handle(&mut self, msg: Msg) -> Vec<Effect> {
+        // Stopping waits for no disk: what isn't done needs no record first.
+        if matches!(msg, Msg::Key(key) if self.stops_unattended(key)) {
+            return self.stop_unattended();
+        }
         if self.is_awaiting()
             && matches!(
                 msg,
@@ -362,12 +426,22 @@ impl App {
             }
             Msg::Tick => Vec::new(),
             Msg::Sighted(answer) => self.on_sighted(answer),
+            Msg::Remembered(usual) => {
+                self.dirty = true;
+                self.run.usual = usual;
+                Vec::new()
+            }
+            Msg::WrittenElsewhere { dir, result } => self.on_written_elsewhere(&dir, result),
+            Msg::PagerLeft(left) => {
+                self.dirty = true;
+                left.err().map_or_else(Vec::new, |why| self.refuse(&why))
+            }
             Msg::Slept => {
                 self.dirty = true;
                 self.live.forget(self.now);
                 self.say(
                     Tone::Warning,
-                    "this machine slept: everything is being looked at again",
+                    "time jumped (sleep, clock set, stopped): all is being looked at again",
                 );
                 Vec::new()
             }
@@ -431,6 +505,7 @@ impl App {
                 self.say(Tone::Calm, "looking again");
                 effects
             }
+            Action::WriteElsewhere => self.ask_elsewhere(),
             Action::Leave => vec![Effect::Leave],
             _ => self.act_looking(action),
         }
@@ -518,6 +593,11 @@ impl App {
     }
 }
 
+/// A duration without fractions of a second.
+fn whole(time: Duration) -> String {
+    text::format_duration(Duration::from_secs(time.as_secs()))
+}
+
 /// Whether an action is out of the question in a read-only session and after the run's end.
 fn changes_run(action: Action) -> bool {
     !matches!(
@@ -538,11 +618,14 @@ fn changes_run(action: Action) -> bool {
             | Action::ShowLog
             | Action::ShowTimeline
             | Action::NextPanel
+            | Action::Coach
             | Action::Open
             | Action::Back
             | Action::Recheck
             | Action::Details
             | Action::Copy
+            | Action::CopyOutput
+            | Action::OpenOutput
             | Action::OpenLink
             | Action::Follow
             | Action::Zoom
@@ -552,6 +635,7 @@ fn changes_run(action: Action) -> bool {
             | Action::Palette
             | Action::Help
             | Action::Interrupt
+            | Action::WriteElsewhere
             | Action::Leave
             | Action::Poll
             // Shows the screen; what it asks there knows by itself when not to.

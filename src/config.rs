@@ -46,6 +46,8 @@ pub struct Config {
     pub color: Option<ColorWhen>,
     /// What the terminal draws on.
     pub background: Option<Background>,
+    /// Whether a line says what is next.
+    pub coach: Option<bool>,
     /// Other keys for actions, by the action's id.
     pub keys: Vec<(String, Vec<Key>)>,
 }
@@ -93,6 +95,7 @@ impl Config {
             ascii: self.ascii.or(below.ascii),
             color: self.color.or(below.color),
             background: self.background.or(below.background),
+            coach: self.coach.or(below.coach),
             keys,
         }
     }
@@ -108,7 +111,7 @@ impl Config {
     }
 }
 
-const KNOWN: [&str; 5] = ["operator", "ascii", "color", "background", "keys"];
+const KNOWN: [&str; 6] = ["operator", "ascii", "color", "background", "coach", "keys"];
 
 struct Reader {
     scope: Scope,
@@ -130,7 +133,7 @@ impl Reader {
         let name: &str = key.get_ref();
         if self.scope == Scope::Project && matches!(name, "operator" | "keys") {
             let message = format!("a project can't set `{name}`");
-            let help = "set it in your own config.toml; a project chooses `ascii`, `color` and `background` only";
+            let help = "set it in your own config.toml; a project chooses `ascii`, `color`, `background` and `coach` only";
             self.push(Diagnostic::warning("not-here", key.span(), message).help(help));
             return;
         }
@@ -139,6 +142,7 @@ impl Reader {
             "ascii" => self.read.config.ascii = self.typed(value, "`true` or `false`"),
             "color" => self.read.config.color = self.one_of(value, &COLORS),
             "background" => self.read.config.background = self.one_of(value, &BACKGROUNDS),
+            "coach" => self.read.config.coach = self.typed(value, "`true` or `false`"),
             "keys" => self.take_keys(value),
             unknown => {
                 let unknown_key = Diagnostic::warning(
@@ -265,13 +269,14 @@ mod tests {
 
     #[test]
     fn everything_can_be_set() {
-        let text = "operator = 'ana'\nascii = true\ncolor = 'never'\nbackground = 'light'\n[keys]\nrun = 'X'\nrecord = ['space', 'ctrl-r']\n";
+        let text = "operator = 'ana'\nascii = true\ncolor = 'never'\nbackground = 'light'\ncoach = false\n[keys]\nrun = 'X'\nrecord = ['space', 'ctrl-r']\n";
         let read = Config::parse(text, Scope::User);
         assert_eq!(messages(&read), [""; 0]);
         assert_eq!(read.config.operator.as_deref(), Some("ana"));
         assert_eq!(read.config.ascii, Some(true));
         assert_eq!(read.config.color, Some(ColorWhen::Never));
         assert_eq!(read.config.background, Some(Background::Light));
+        assert_eq!(read.config.coach, Some(false));
         let bindings = read.config.bindings();
         assert_eq!(
             bindings.action(Place::Board, Key::char('X')),

@@ -148,7 +148,9 @@ impl Outcome {
 }
 
 /// Which of a step's two commands an attempt runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// The step's command.
@@ -269,6 +271,9 @@ pub enum Event {
         signed: Option<String>,
         /// The sample behind it.
         evidence: Option<Evidence>,
+        /// What was red when a person said that it is done all the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        against: Option<Evidence>,
     },
     /// Evidence behind a verified step was contradicted by a later sample.
     StepContradicted {
@@ -392,12 +397,29 @@ pub enum Event {
         /// Why; required for all but a rollback.
         reason: String,
     },
-    /// A rollback began: one typed decision.
+    /// A rollback began: one typed decision, or an announcement that nobody stopped.
     RollbackStarted {
         /// The rollback.
         rollback: String,
-        /// What was typed.
+        /// What was typed; empty when it began by itself.
         typed: String,
+        /// The trigger that began it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trigger: Option<String>,
+    },
+    /// It was said that a rollback begins by itself, unless somebody stops it.
+    RollbackAnnounced {
+        /// The rollback.
+        rollback: String,
+        /// The trigger that begins it.
+        trigger: String,
+    },
+    /// From here on people decide and act: what was announced doesn't begin, what goes by itself goes no further.
+    RollbackHandedOver {
+        /// The trigger that announced it.
+        trigger: String,
+        /// Why.
+        reason: String,
     },
     /// All that has to be good after the rollback was good for long enough.
     RollbackVerified {

@@ -7,10 +7,13 @@
 pub mod attempt;
 pub mod clock;
 pub mod gate;
+pub mod plan;
 pub mod progress;
 pub mod rollback;
 pub mod step;
 pub mod trigger;
+pub mod undo;
+pub mod usual;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +29,9 @@ pub use clock::Clock;
 pub use gate::GateState;
 pub use rollback::RollbackState;
 pub use step::{Status, StepState};
-pub use trigger::TriggerState;
+pub use trigger::{Announced, TriggerState};
+pub use undo::Undoable;
+pub use usual::Usual;
 
 /// A line somebody wrote, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +83,8 @@ pub struct Run {
     pub triggers: Vec<TriggerState>,
     /// The rollback that was started, the latest if several.
     pub rollback: Option<RollbackState>,
+    /// The rollback that begins by itself unless somebody stops it.
+    pub announced: Option<Announced>,
     /// The latest decision and when it was made.
     pub decision: Option<(Decision, Timestamp)>,
     /// Baselines per metric position.
@@ -90,6 +97,8 @@ pub struct Run {
     pub messages_sent: BTreeMap<String, Timestamp>,
     /// How and when the run ended.
     pub ended: Option<(Ending, Timestamp)>,
+    /// What commands took in earlier runs; no part of what the journal folds to.
+    pub usual: Usual,
     /// Everything that happened, oldest first.
     pub log: Vec<Arc<Entry>>,
 }
@@ -124,12 +133,14 @@ impl Run {
             attempts: Vec::new(),
             triggers: vec![TriggerState::default(); runbook.triggers.len()],
             rollback: None,
+            announced: None,
             decision: None,
             baselines: BTreeMap::new(),
             notes: Vec::new(),
             todos: Vec::new(),
             messages_sent: BTreeMap::new(),
             ended: None,
+            usual: Usual::default(),
             log: Vec::new(),
             runbook,
         }
@@ -221,12 +232,13 @@ impl Run {
             | Event::DecisionOverdue { .. }
             | Event::Decided { .. }
             | Event::RollbackStarted { .. }
+            | Event::RollbackAnnounced { .. }
+            | Event::RollbackHandedOver { .. }
             | Event::RollbackVerified { .. }
             | Event::RollbackAttested { .. } => self.apply_trouble(&entry),
             Event::GateAnswered { .. } | Event::GateReset { .. } => self.apply_gate(&entry),
-            Event::RunResumed { .. }
-            | Event::VerdictChanged { .. }
-            | Event::Unrecognised { .. } => {}
+            Event::RunResumed { .. } => self.forget_unattended(),
+            Event::VerdictChanged { .. } | Event::Unrecognised { .. } => {}
         }
     }
 

@@ -18,7 +18,7 @@ use clap::CommandFactory as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
-use tminus::journal::{Answer, Basis, Decision, Ending, Event, Mode};
+use tminus::journal::{Answer, Basis, Decision, Direction, Ending, Event, Mode};
 use tminus::runbook::StepId;
 use tminus::runtime::demo::DemoService;
 use tminus::runtime::store::{Journal, Store, fingerprint};
@@ -182,10 +182,13 @@ const RUN: &str = "kestrel-0605-1520";
 
 /// A run that somebody has open.
 fn opened(home: &Home) -> Journal {
-    let now = Timestamp::now();
+    opened_as(home, RUN, Timestamp::now())
+}
+
+fn opened_as(home: &Home, run: &str, now: Timestamp) -> Journal {
     let opened = Event::RunOpened {
         format: 1,
-        run: RUN.to_owned(),
+        run: run.to_owned(),
         runbook: home
             .here()
             .join("kestrel.toml")
@@ -206,8 +209,29 @@ fn opened(home: &Home) -> Journal {
     };
     let created = home
         .store()
-        .create(RUN, RUNBOOK.as_bytes(), now, "ana", opened);
+        .create(run, RUNBOOK.as_bytes(), now, "ana", opened);
     created.unwrap().0
+}
+
+#[test]
+fn resume_passes_over_runs_that_are_driven_elsewhere() {
+    let home = Home::new();
+    let newest = opened(&home);
+    let refused = home.words("resume").ends_with(6);
+    assert!(
+        refused
+            .err
+            .contains("every open run is driven elsewhere: kestrel-0605-1520 (held by"),
+        "{}",
+        refused.err
+    );
+    assert!(refused.err.contains("tminus watch RUN"), "{}", refused.err);
+    let older = Timestamp::now() - SignedDuration::from_mins(5);
+    drop(opened_as(&home, "kestrel-0605-1515", older));
+    // The older one is free, so all that is missing is a terminal.
+    let chosen = home.words("resume").ends_with(2);
+    assert!(chosen.err.contains("it needs a terminal"), "{}", chosen.err);
+    drop(newest);
 }
 
 fn record(journal: &mut Journal, event: Event) {
@@ -221,6 +245,7 @@ fn backup_done() -> Event {
         value: Some("22".to_owned()),
         signed: None,
         evidence: None,
+        against: None,
     }
 }
 
@@ -488,6 +513,57 @@ fn asking_changes_nothing_and_waits_for_nobody() {
 }
 
 #[test]
+fn p11_what_ended_while_nobody_watched_is_told_without_recording_it() {
+    let home = Home::new();
+    let mut journal = opened(&home);
+    record(
+        &mut journal,
+        Event::AttemptStarted {
+            attempt: 1,
+            step: Some(StepId("launch/deploy/k8s/roll-out".to_owned())),
+            direction: Direction::Run,
+            command: "true".to_owned(),
+            second: None,
+        },
+    );
+    let place = journal.dir().join("attempts/1");
+    let told = |text: &str, state: &str, outcome: Value| {
+        let calm = home.words("status").ends_with(0).out;
+        assert!(calm.contains(text), "{calm}");
+        let known = &home.words("status --json").json()["attempts"][0];
+        assert_eq!(
+            (&known["state"], &known["outcome"]),
+            (&state.into(), &outcome)
+        );
+    };
+    // Whoever drives the run is about to start it.
+    told("running  #1  true", "running", Value::Null);
+    drop(journal);
+    told(
+        "over     #1  2.1.1 not started",
+        "over",
+        "not-started".into(),
+    );
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join("started.json"), "{}").unwrap();
+    told("over     #1  2.1.1 UNKNOWN", "over", "unknown".into());
+    fs::write(
+        place.join("result.json"),
+        r#"{"version":1,"outcome":{"outcome":"exited","code":0},"took_ms":133000}"#,
+    )
+    .unwrap();
+    let before = fs::read_dir(&place).unwrap().count();
+    told(
+        "over     #1  2.1.1 exit 0 after 2:13; `tminus resume` records it",
+        "over",
+        "exited".into(),
+    );
+    assert_eq!(fs::read_dir(&place).unwrap().count(), before);
+    let status = home.words("status --json").json();
+    assert_eq!(status["seq"], 2, "nothing is recorded by asking");
+}
+
+#[test]
 fn the_exit_code_of_a_status_tells_where_the_run_stands() {
     let home = Home::new();
     let status = |code| {
@@ -536,6 +612,7 @@ fn the_exit_code_of_a_status_tells_where_the_run_stands() {
         Event::RollbackStarted {
             rollback: "back".to_owned(),
             typed: "back".to_owned(),
+            trigger: None,
         },
     );
     status(0);
@@ -748,7 +825,9 @@ fn ten_mistakes_are_all_found_at_once() {
 #[test]
 fn lint_says_nothing_of_what_is_right_and_only_warns_unless_strict() {
     let home = Home::new();
-    home.file("right.toml", RUNBOOK);
+    // Nothing follows from its check otherwise.
+    let when = "when = [\"check api fails\", ";
+    home.file("right.toml", RUNBOOK.replace("when = [", when));
     let right = home.words("lint right.toml --strict").ends_with(0);
     assert!(right.out.is_empty(), "{}", right.out);
     let ten: Vec<String> = (1..=10)

@@ -54,6 +54,10 @@ enum Happening {
     /// The wall clock is set, forward or back.
     ShiftWall(i64),
     Slept,
+    /// The program is stopped for so long.
+    Stop(Duration),
+    /// Looks aren't answered, or all of them are.
+    Looks(bool),
     /// The program is killed and started again.
     Resume {
         read_only: bool,
@@ -69,7 +73,8 @@ const ACTS: &[&str] = &[
     ". x y",
     ". x",
     "2 x y",
-    "2 x y",
+    "2 x d e m o enter",
+    "2 x p r o d - e u enter",
     "2 x",
     "2 x b o enter p r o d - e u enter",
     "2 space",
@@ -92,6 +97,10 @@ const ACTS: &[&str] = &[
     "4 x y",
     "4 space",
     "U y",
+    "U p r o d - e u enter",
+    "B u U y",
+    "4 G x y",
+    "C",
     "ctrl-c y",
     "c enter",
     "a n o enter",
@@ -112,7 +121,14 @@ const BEGINNINGS: &[&[&str]] = &[
     // The poll is GO, a hold that is on is released, the first option is taken.
     &["P + + +", "esc H esc", "2 enter enter esc"],
     // And its first command runs.
-    &["P + + +", "esc H esc", "2 enter enter esc", "2 x y"],
+    &[
+        "P + + +",
+        "esc H esc",
+        "2 enter enter esc",
+        "2 x y",
+        "2 x d e m o enter",
+        "2 x p r o d - e u enter",
+    ],
     &["B 1 p r o d - e u enter", "esc esc B 1 d e m o enter"],
 ];
 
@@ -233,6 +249,8 @@ fn any_happening() -> impl Strategy<Value = Happening> {
         4 => (0..7_200_u64).prop_map(|seconds| H::Leap(Duration::from_secs(seconds))),
         1 => (-100_000..100_000_i64).prop_map(H::ShiftWall),
         1 => Just(H::Slept),
+        1 => (6..3_600u64).prop_map(|seconds| H::Stop(Duration::from_secs(seconds))),
+        1 => any::<bool>().prop_map(H::Looks),
         1 => any::<bool>().prop_map(|read_only| H::Resume { read_only }),
     ]
 }
@@ -294,6 +312,9 @@ fn happen(world: &mut World, happening: &Happening) {
         Happening::Leap(time) => world.leap(time),
         Happening::ShiftWall(seconds) => world.shift_wall(SignedDuration::from_secs(seconds)),
         Happening::Slept => world.send(Msg::Slept),
+        Happening::Stop(time) => world.stop(time),
+        Happening::Looks(true) => world.release_looks(),
+        Happening::Looks(false) => world.looks_wait = true,
         Happening::Resume { read_only } => world.resume(options(read_only)),
         measured_or_ran => happen_outside(world, measured_or_ran),
     }
@@ -323,7 +344,10 @@ fn happen_outside(world: &mut World, happening: Happening) {
                 detail: "nan".to_owned(),
             };
             let sample = if value.is_nan() { Err(nan) } else { Ok(value) };
-            world.send(Msg::Sampled { metric, sample });
+            world.send(Msg::Sampled {
+                metric,
+                sample: sample.into(),
+            });
         }
         Happening::Spawned(attempt) => world.send(Msg::Spawned { attempt, pid: 7 }),
         Happening::Output(attempt, lines) => world.send(Msg::Output {

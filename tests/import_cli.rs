@@ -267,6 +267,7 @@ fn tick(mut journal: tminus::runtime::store::Journal, step: StepId) {
         value: None,
         signed: None,
         evidence: None,
+        against: None,
     };
     journal.append(Timestamp::UNIX_EPOCH, "ana", done).unwrap();
 }

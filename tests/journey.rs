@@ -62,10 +62,64 @@ fn text(value: &str) -> serde_json::Value {
     serde_json::Value::String(value.to_owned())
 }
 
+/// A run whose one step is proved by a file that is there.
+const PROVED: &str = r#"
+format = 1
+title = "Proved"
+[[check]]
+id = "there"
+title = "It is there"
+file = { path = "proved.toml" }
+expect = ["exists"]
+every = "1s"
+timeout = "500ms"
+fail_after = 1
+[[phase]]
+title = "Before"
+stage = "pre-launch"
+[[phase.section]]
+title = "Ready"
+steps = [{ title = "It is there", check = "there" }, "A word"]
+[[phase.section]]
+title = "Go"
+gate = { question = "Go?", roles = ["ops"] }
+[roles]
+ops = "Operations"
+"#;
+
+/// Sleeping, setting a clock and being stopped are all seen by the binary itself, as nobody else tells it.
+#[cfg(debug_assertions)]
+#[tokio::test]
+async fn a_jump_of_time_puts_everything_in_doubt_until_it_was_looked_at_again() {
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    let path = dir.path().join("proved.toml");
+    std::fs::write(&path, PROVED).expect("the runbook is written");
+    let clocks = dir.path().join("clocks");
+    let clocks_path = clocks.to_string_lossy().into_owned();
+    let path = path.to_string_lossy().into_owned();
+    let mut screen = Terminal::start_with(
+        &["run", &path, "--in", "5h", "--trust"],
+        WIDE,
+        dir.path(),
+        &[("TMINUS_TEST_CLOCKS", &clocks_path)],
+    );
+    screen.wait_for("5 LOG 2").await;
+    // Seconds added to the wall clock, and to the monotonic one: an hour forward, back again, ten minutes stopped.
+    let mut entries = 2;
+    for shift in ["3600 0", "0 0", "600 600"] {
+        std::fs::write(&clocks, shift).expect("the clocks are set");
+        // The proof was taken back, and looked at again.
+        entries += 2;
+        screen.wait_for(&format!("5 LOG {entries}")).await;
+        screen.wait_for("is [?]: check there unknown (stale)").await;
+        screen.wait_for("verified").await;
+    }
+}
+
 #[tokio::test]
 async fn the_demo_goes_from_start_to_a_verified_rollback() {
     let dir = tempfile::tempdir().expect("a scratch directory");
-    let mut screen = Terminal::start(&["demo"], WIDE, dir.path());
+    let mut screen = Terminal::start(&["demo", "--in", "15m"], WIDE, dir.path());
     screen.wait_for("verified").await;
     screen.wait_for("MUST 1/2").await;
     screen.send(" ").await;
@@ -82,7 +136,7 @@ async fn the_demo_goes_from_start_to_a_verified_rollback() {
     screen.wait_for("GO from everyone").await;
     screen.send("\x1b").await;
     screen.wait_for("Roll out v2.41.0").await;
-    confirm(&mut screen, "y").await;
+    confirm_early(&mut screen).await;
     screen.wait_for("instance 4 of 4").await;
     screen.wait_for("exit 0 after").await;
     // Leaving the step's screen shows the board again, the cursor on what is next.
@@ -93,7 +147,7 @@ async fn the_demo_goes_from_start_to_a_verified_rollback() {
     screen.send("\x1b").await;
     screen.wait_for("2 T-0 2/3").await;
     screen.wait_for("Sections").await;
-    confirm(&mut screen, "y").await;
+    confirm_early(&mut screen).await;
     screen.wait_for("2 T-0 3/3").await;
     // The new version goes bad by itself half a minute after the deploy.
     screen.wait_for("TRIGGER More than 2 %").await;
@@ -118,11 +172,11 @@ async fn the_demo_goes_from_start_to_a_verified_rollback() {
     assert!(!screen.is_taken_over(), "the terminal is given back");
 }
 
-/// Presses `x` and answers its dialog.
-async fn confirm(screen: &mut Terminal, answer: &str) {
+/// Presses `x` long before T-0, which asks for the target's name.
+async fn confirm_early(screen: &mut Terminal) {
     screen.send("x").await;
-    screen.wait_for("any other key nothing runs").await;
-    press_when_awake(screen, answer, "Output").await;
+    screen.wait_for("T-0 IS IN 1").await;
+    press_when_awake(screen, "demo\r", "Output").await;
 }
 
 /// A dialog swallows keys for its first 300 ms, so a person's answer is tried until it shows.

@@ -19,6 +19,8 @@ use support::world::{Disk, World, runbook_from};
 use tminus::app::keys::Key;
 use tminus::app::output::Line as PrintedLine;
 use tminus::app::overlay::DEAD_TIME;
+use tminus::app::triggers::Arming;
+use tminus::app::unattended::Doing;
 use tminus::app::view::{Ask, OverlayKind, Row, Screen};
 use tminus::app::{Msg, Options, Saving, Stop};
 use tminus::check::{Reason, Verdict};
@@ -105,8 +107,21 @@ enum Act {
     Disk { disk: Disk },
     /// The machine sleeps for so long.
     Sleeps { sleeps: String },
+    /// The wall clock is set by so much, forward or (`-1h`) back.
+    SetsClock { sets_clock: String },
+    /// The program is stopped for so long, while both clocks run on.
+    Stops { stops: String },
+    /// Looks aren't answered until they are released; then each says what was so when it was asked for.
+    Looks { looks: Looks },
     /// The program is killed and started again by somebody.
     Resume { resume: String },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Looks {
+    Wait,
+    Released,
 }
 
 /// Something has to be true.
@@ -130,6 +145,14 @@ enum Expect {
     Signal { signal: String },
     /// The message line holds these words.
     Notice { notice: String },
+    /// The line that says what is next holds these words.
+    Next { next: String },
+    /// The choices of a menu, each in brackets where the cursor is.
+    Menu { menu: Vec<String> },
+    /// What can be taken back, newest first, as ids; with `-` in front where it has been.
+    Undoable { undoable: Vec<String> },
+    /// What is red behind a step that a person ticked; empty for nothing.
+    OverRed { over_red: String, behind: String },
     /// The run stands like this.
     State { state: String },
     /// A trigger waits for a decision, or doesn't.
@@ -138,6 +161,8 @@ enum Expect {
         pending: bool,
         overdue: Option<bool>,
     },
+    /// Whether a trigger could fire: armed, by-hand, elsewhere, settling, unseen, blind, rolling-back.
+    Arming { arming: String, is: String },
     /// T, as `T-10m`.
     T { t: String },
     /// L, as `T-10m`.
@@ -179,8 +204,12 @@ enum Expect {
     },
     /// The clipboard got this text last.
     Copied { copied: String },
+    /// The run was last written to this directory, with so many entries.
+    Elsewhere { elsewhere: String, holds: usize },
     /// The bell rang so often.
     Bells { bells: usize },
+    /// What goes on without being asked: `counting 10s`, `walking R1.1`, `waits for R1.2`; empty for nothing.
+    Doing { doing: String },
     /// What the board says of our own end of the network; empty while we see.
     BlindTo { blind_to: String },
     /// The program is to be left.
@@ -320,6 +349,20 @@ impl Telling {
                 self.world.shift_wall(time);
                 self.world.send(Msg::Slept);
             }
+            Act::SetsClock { sets_clock } => {
+                let back = sets_clock.starts_with('-');
+                let time = duration(sets_clock.trim_start_matches('-'))?;
+                let time = SignedDuration::try_from(time).map_err(|error| error.to_string())?;
+                self.world.shift_wall(if back { -time } else { time });
+                self.world.send(Msg::Slept);
+            }
+            Act::Stops { stops } => {
+                self.world.stop(duration(stops)?);
+            }
+            Act::Looks { looks } => match looks {
+                Looks::Wait => self.world.looks_wait = true,
+                Looks::Released => self.world.release_looks(),
+            },
             Act::Resume { resume } => {
                 let read_only = self.world.app.options.read_only;
                 self.world.resume(options(resume, read_only));
@@ -414,10 +457,14 @@ impl Telling {
             | Expect::Recorded { .. }
             | Expect::Entries { .. }
             | Expect::Copied { .. }
+            | Expect::Elsewhere { .. }
             | Expect::Bells { .. }
             | Expect::BlindTo { .. }
+            | Expect::Doing { .. }
             | Expect::Left { .. } => self.expect_asked(expect),
             Expect::Notice { .. }
+            | Expect::Next { .. }
+            | Expect::Menu { .. }
             | Expect::Overlay { .. }
             | Expect::Asks { .. }
             | Expect::Says { .. }
@@ -481,10 +528,15 @@ impl Telling {
                     .map(|&(attempt, stop)| format!("{attempt} {}", word(stop)));
                 equal(signal, &last.unwrap_or_default())
             }
+            Expect::Elsewhere { elsewhere, holds } => equal(
+                &(elsewhere.clone(), *holds),
+                &asked.elsewhere.last().cloned().unwrap_or_default(),
+            ),
             Expect::Copied { copied } => {
                 equal(copied, &asked.copied.last().cloned().unwrap_or_default())
             }
             Expect::Bells { bells } => equal(bells, &asked.bells),
+            Expect::Doing { doing } => equal(doing, &self.doing()),
             Expect::Left { left } => equal(left, &asked.left),
             Expect::BlindTo { blind_to } => {
                 let blind = self.world.app.live.sentinel.blind();
@@ -508,6 +560,19 @@ impl Telling {
         }
     }
 
+    fn doing(&self) -> String {
+        let app = &self.world.app;
+        let number = |step: StepIndex| app.run.runbook().step(step).number.clone();
+        match app.doing() {
+            None => String::new(),
+            Some(Doing::Counting { left, .. }) => {
+                format!("counting {}", text::format_duration(left))
+            }
+            Some(Doing::Walking { step, waits: true }) => format!("waits for {}", number(step)),
+            Some(Doing::Walking { step, .. }) => format!("walking {}", number(step)),
+        }
+    }
+
     fn expect_seen(&self, expect: &Expect) -> Result<(), String> {
         let view = &self.world.app.view;
         match expect {
@@ -521,6 +586,23 @@ impl Telling {
                 } else {
                     Err(format!("it says `{said}`"))
                 }
+            }
+            Expect::Next { next } => {
+                let said = self.world.app.coach_line().unwrap_or_default();
+                equal_or_within(next, &said)
+            }
+            Expect::Menu { menu } => {
+                let Some(OverlayKind::Menu(open)) = self.overlay() else {
+                    return Err("no menu is open".to_owned());
+                };
+                let items = open.items.iter().enumerate();
+                let labels: Vec<String> = items
+                    .map(|(at, item)| match at == open.cursor {
+                        true => format!("[{}]", item.label),
+                        false => item.label.clone(),
+                    })
+                    .collect();
+                equal(menu, &labels)
             }
             Expect::Overlay { overlay } => equal(overlay.as_str(), overlay_name(self.overlay())),
             Expect::Asks { asks } => {
@@ -579,6 +661,11 @@ impl Telling {
                     )
                 })
             }
+            Expect::Arming { arming, is } => {
+                let position = run.runbook().find_trigger(arming);
+                let position = position.ok_or_else(|| format!("no trigger `{arming}`"))?;
+                equal(is.as_str(), arming_name(&app.arming(position)))
+            }
             Expect::T { .. } | Expect::L { .. } | Expect::Slip { .. } => self.expect_clock(expect),
             Expect::Saving { saving } => equal(saving.as_str(), saving_name(&app.saving)),
             Expect::Progress { progress, must } => {
@@ -599,6 +686,22 @@ impl Telling {
                         .get(&metric)
                         .map_or(0.0, |baseline| baseline.median),
                 )
+            }
+            Expect::Undoable { undoable } => {
+                let list = run.undoable();
+                let names: Vec<String> = list
+                    .iter()
+                    .map(|item| {
+                        let mark = if item.is_undone() { "-" } else { "" };
+                        format!("{mark}{}", run.runbook().step(item.step).id)
+                    })
+                    .collect();
+                equal(undoable, &names)
+            }
+            Expect::OverRed { over_red, behind } => {
+                let red = app.overruled(self.step(behind)?);
+                let words = red.map(|red| format!("{}: {}", red.source, red.observed));
+                equal(over_red, &words.unwrap_or_default())
             }
             Expect::Owed { owed } => equal_or_within(owed, &app.owed().join(", ")),
             Expect::Soak {
@@ -667,6 +770,7 @@ fn options(operator: &str, read_only: bool) -> Options {
     Options {
         operator: operator.to_owned(),
         read_only,
+        coach: true,
         ..Options::default()
     }
 }
@@ -745,6 +849,18 @@ fn ask_name(ask: &Ask) -> &'static str {
         Ask::Target(_) => "target",
         Ask::SecondPerson => "second",
         Ask::Countdown(_) => "countdown",
+    }
+}
+
+fn arming_name(arming: &Arming) -> &'static str {
+    match arming {
+        Arming::Armed => "armed",
+        Arming::ByHand => "by-hand",
+        Arming::Elsewhere(_) => "elsewhere",
+        Arming::Settling(_) => "settling",
+        Arming::Unseen => "unseen",
+        Arming::Blind => "blind",
+        Arming::RollingBack => "rolling-back",
     }
 }
 

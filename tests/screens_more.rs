@@ -17,10 +17,10 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, TestBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
-use tminus::app::App;
 use tminus::app::output::Line;
 use tminus::app::picker::{Picker, PickerRun, PickerRunbook};
 use tminus::app::view::Screen;
+use tminus::app::{App, Msg};
 use tminus::check::{Reason, Verdict};
 use tminus::journal::{Ending, Mode, Outcome};
 use tminus::run::progress::{Count, RunState};
@@ -91,7 +91,10 @@ fn without_colour() -> Theme {
 
 /// The rollout was started a minute after T-0 and has been running for over a minute.
 fn rolling_out() -> World {
-    let mut world = World::new();
+    rolled_out_in(World::new())
+}
+
+fn rolled_out_in(mut world: World) -> World {
     world
         .cleared_for_launch()
         .at_launch_plus(60)
@@ -323,6 +326,39 @@ fn the_trigger_board_says_how_long_a_breach_has_lasted_and_what_was_decided() {
 }
 
 #[test]
+fn a_rollback_that_begins_by_itself_says_so_and_how_to_stop_it() {
+    let mut world = rolled_out_in(World::automatic());
+    let breach = || Msg::Sampled {
+        metric: 0,
+        sample: Ok(1.9).into(),
+    };
+    world
+        .ended(Outcome::Exited { code: 0 }, 130)
+        .samples(0, &[0.8])
+        .send(breach());
+    let whole = |world: &World, (columns, rows): (u16, u16)| {
+        screen(&world.app, &Theme::default(), columns, rows)
+    };
+    world.keys("1");
+    let shown = text_and_styles(&whole(&world, (80, 24)));
+    snapshot("automatic_announced_80x24", &shown);
+    for key in ["4", "5", "6", "1"] {
+        world.keys(key).send(breach());
+        for size in [(80, 24), (40, 12), (60, 16), (200, 60)] {
+            let shown = text(&whole(&world, size));
+            assert!(shown.contains("ROLLBACK IN "), "{key} {size:?}\n{shown}");
+        }
+    }
+    for _ in 0..4 {
+        world.wait(2).samples(0, &[1.9]);
+    }
+    for size in [(80, 24), (120, 40)] {
+        let shown = text_and_styles(&whole(&world, size));
+        snapshot(&format!("automatic_walking_{}x{}", size.0, size.1), &shown);
+    }
+}
+
+#[test]
 fn a_rollback_on_its_way() {
     let world = going_back();
     snapshot_world("rollback_walking_80x24", &world, SMALL);
@@ -364,6 +400,29 @@ fn confirmations_show_the_exact_command() {
         .healthy()
         .keys("2 x");
     snapshot_world("confirm_changes_80x24", &world, SMALL);
+}
+
+#[test]
+fn a_command_before_its_time_says_so_loudly() {
+    let mut world = World::new();
+    world.cleared_for_launch().healthy().keys("2 x");
+    snapshot_world("confirm_too_soon_80x24", &world, SMALL);
+    world.keys("esc H").typed("errors climb").keys("x");
+    snapshot_world("confirm_held_80x24", &world, SMALL);
+}
+
+#[test]
+fn what_was_done_in_this_run_can_be_taken_back() {
+    let mut world = rolling_out();
+    world.ended(Outcome::Exited { code: 0 }, 130).keys("esc 4");
+    snapshot_world("undo_list_120x40", &world, LARGE);
+    world.keys("U");
+    snapshot_world("undo_confirm_80x24", &world, SMALL);
+    world
+        .keys("y")
+        .ended(Outcome::Exited { code: 0 }, 40)
+        .keys("esc 4");
+    snapshot_world("undo_done_80x24", &world, SMALL);
 }
 
 #[test]

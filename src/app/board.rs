@@ -65,10 +65,14 @@ impl App {
     }
 
     pub(super) fn rollback_step_under_cursor(&self) -> Option<StepIndex> {
-        self.run
-            .rollback_steps()
-            .get(self.view.rollback_cursor)
-            .copied()
+        self.rollback_rows().get(self.view.rollback_cursor).copied()
+    }
+
+    /// The rollback screen's lines: the steps of the rollback that was decided, then what can be taken back.
+    pub fn rollback_rows(&self) -> Vec<StepIndex> {
+        let mut rows = self.run.rollback_steps();
+        rows.extend(self.run.undoable().iter().map(|undoable| undoable.step));
+        rows
     }
 
     /// The row that is next in the run: an open step, a gate to pass, an option to take.
@@ -140,8 +144,11 @@ impl App {
             Action::Details => self.view.details = !self.view.details,
             Action::Zoom => self.view.zoomed = !self.view.zoomed,
             Action::Follow => self.follow(),
+            Action::Coach => self.options.coach = !self.options.coach,
             Action::Open => return self.open(),
             Action::Copy => return self.copy(),
+            Action::CopyOutput => return self.copy_output(),
+            Action::OpenOutput => return self.open_output(),
             Action::OpenLink => return self.open_link(),
             _ => {}
         }
@@ -183,7 +190,7 @@ impl App {
                 self.settle_cursor(lines);
             }
             Screen::Rollback => {
-                let count = self.run.rollback_steps().len();
+                let count = self.rollback_rows().len();
                 self.view.rollback_cursor = moved(self.view.rollback_cursor, lines, count);
             }
             Screen::Poll(at) => {

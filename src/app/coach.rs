@@ -1,31 +1,38 @@
-//! The newcomer's line: which key moves the run forward now, and why.
+//! What is next: which key moves the run forward now, and why.
 //!
-//! It is derived from the state alone, so it can't get out of step with what the operator really did.
+//! It is derived from the state alone, so it can't get out of step with what the operator really did. Somebody who is
+//! tired reads it as gladly as somebody who is new, so it is on until it is switched off.
 
 use super::App;
+use super::keys::Action;
 use super::view::{OverlayKind, Row, Screen};
-use crate::run::Status;
+use crate::journal::{Direction, Outcome};
 use crate::run::rollback::RollbackStage;
-use crate::runbook::StepIndex;
+use crate::run::{Attempt, Status};
+use crate::runbook::{Step, StepIndex};
 
 impl App {
-    /// What a newcomer should do next; `None` when the coach is off or has nothing to say.
+    /// What to do next; `None` when the coach is off or has nothing to say.
     pub fn coach_line(&self) -> Option<String> {
         if !self.options.coach {
             return None;
         }
-        Some(self.coach_overlay().unwrap_or_else(|| self.coach_run()))
+        let line = self.coach_overlay().unwrap_or_else(|| self.coach_run());
+        Some(line).filter(|line| !line.is_empty())
+    }
+
+    fn key(&self, action: Action) -> String {
+        self.bindings.shown(action)
     }
 
     fn coach_overlay(&self) -> Option<String> {
         let line = match &self.view.overlay.as_ref()?.kind {
             OverlayKind::Prompt(_) => {
-                "type your answer and press enter; esc leaves without answering".to_owned()
+                "type the answer and press enter; esc leaves without one".to_owned()
             }
-            OverlayKind::Confirm(_) => format!(
-                "this is the exact command. Answer what is asked (the target here is {}), or esc",
-                self.run.target
-            ),
+            OverlayKind::Confirm(_) => {
+                "this is the exact command: answer what is asked, or esc".to_owned()
+            }
             OverlayKind::Menu(_) => {
                 "j and k move, enter picks; esc leaves without picking".to_owned()
             }
@@ -38,98 +45,213 @@ impl App {
     }
 
     fn coach_run(&self) -> String {
-        if self.run.ended.is_some() {
-            return "the run is closed. q leaves; `tminus log` shows what was recorded".to_owned();
+        if self.options.read_only {
+            return "you are looking on: `tminus resume` acts, q leaves".to_owned();
         }
-        match self.run.rollback_stage() {
+        if self.run.ended.is_some() {
+            return "the run is closed: q leaves, `tminus log` shows what was recorded".to_owned();
+        }
+        let stage = self.run.rollback_stage();
+        if self.run.owed_decisions().next().is_some() && !self.run.is_rolling_back() {
+            let key = self.key(Action::Rollback);
+            return format!("a trigger fired: press {key} to decide. Nothing runs by that");
+        }
+        match stage {
             Some(RollbackStage::Closed { .. }) => {
-                return "went back, and it was proved. `:` close ends the run, q leaves it open"
-                    .to_owned();
+                "went back: `:` close ends the run, q leaves it open".to_owned()
             }
             Some(RollbackStage::Verify) => {
-                return "all steps are done: now the live checks have to stay good. Watch"
-                    .to_owned();
+                "all steps are done: now the live checks have to stay good. Watch".to_owned()
             }
-            Some(RollbackStage::Steps { .. }) => return self.coach_rollback(),
-            None => {}
+            Some(RollbackStage::Steps { .. }) => self.coach_rollback(),
+            None => self.coach_forward(),
         }
-        if self.run.pending_triggers().next().is_some() {
-            return "a trigger fired: press B to decide. Nothing runs by that".to_owned();
-        }
-        self.coach_forward()
     }
 
     fn coach_rollback(&self) -> String {
         if self.view.screen == Screen::Board {
-            return "press 4 for the rollback's steps".to_owned();
+            let key = self.key(Action::ShowRollback);
+            return format!("press {key} for the rollback's steps");
         }
         let steps = self.run.rollback_steps();
-        match steps.into_iter().find(|&step| !self.run.is_settled(step)) {
-            Some(step) => self.coach_step(step),
-            None => "watch the verification".to_owned(),
+        let open = steps.into_iter().find(|&step| !self.run.is_settled(step));
+        let Some(next) = open else {
+            return "watch the verification".to_owned();
+        };
+        let here = self.current_step();
+        let is_over =
+            here.is_some_and(|here| self.is_rollback_step(here) && self.run.is_settled(here));
+        if is_over {
+            let number = &self.run.runbook().step(next).number;
+            return format!("{} goes on to {number}", self.key(Action::RunCommand));
         }
+        self.coach_step(next)
     }
 
     fn coach_forward(&self) -> String {
-        if let Screen::Poll(at) = self.view.screen {
-            if self.run.is_passed(at) {
-                return "the gate is open: esc goes back to the board".to_owned();
-            }
-            if self
-                .run
-                .clock
-                .hold_now()
-                .is_some_and(|hold| hold.gate == Some(at))
-                && self.gate_blockers(at).is_empty()
-            {
-                return "GO from everyone: H releases the hold".to_owned();
-            }
-            return "ask each role and press + for GO (- is NO-GO); ic answers last".to_owned();
+        match self.view.screen {
+            Screen::Poll(at) => return self.coach_poll(at),
+            Screen::Rollback => return self.coach_way_back(),
+            _ => {}
         }
-        if self.run.clock.hold_now().is_some() && self.run.next_gate().is_none() {
-            return "the clock is held: H releases it".to_owned();
+        let hold = self.key(Action::Hold);
+        if let Some(held) = self.run.clock.hold_now() {
+            match held.gate {
+                None => return format!("the clock is held: {hold} releases it"),
+                Some(at) if self.gate_blockers(at).is_empty() => {
+                    return format!("GO from everyone: {hold} releases the hold");
+                }
+                Some(_) => {}
+            }
         }
         let Some(row) = self.next_row() else {
             return "everything is done: `:` close ends the run".to_owned();
         };
         match self.view.rows[row] {
-            Row::Gate(_) => "time for go or no-go: press P".to_owned(),
-            Row::Choice(_) => "press . to go there, then enter to choose".to_owned(),
+            Row::Gate(_) => format!("time for go or no-go: press {}", self.key(Action::Poll)),
+            Row::Choice(_) if self.view.cursor == row => {
+                format!("press {} to choose one way", self.key(Action::Open))
+            }
+            Row::Choice(_) => format!(
+                "press {} to go to the choice that is next",
+                self.key(Action::GoToNext)
+            ),
             Row::Step(step) => self.coach_step(step),
             Row::Phase(_) | Row::Section(_) => String::new(),
         }
     }
 
+    fn coach_way_back(&self) -> String {
+        let decides = format!("{} decides · esc goes back", self.key(Action::Rollback));
+        let Some(step) = self.current_step() else {
+            return decides;
+        };
+        if let Some(words) = self.coach_trouble(step) {
+            return words;
+        }
+        let undo = self.key(Action::UndoCommand);
+        format!("{undo} takes back the step under the cursor · {decides}")
+    }
+
+    fn coach_poll(&self, at: crate::runbook::SectionIndex) -> String {
+        if self.stale_role(at).is_none() && self.run.is_passed(at) {
+            return "the gate is open: esc goes back to the board".to_owned();
+        }
+        let hold = self.run.clock.hold_now();
+        let is_held = hold.is_some_and(|hold| hold.gate == Some(at));
+        if is_held && self.gate_blockers(at).is_empty() {
+            let key = self.key(Action::Hold);
+            return format!("GO from everyone: {key} releases the hold");
+        }
+        let (go, no_go) = (self.key(Action::AnswerGo), self.key(Action::AnswerNoGo));
+        format!("ask each role: {go} is GO, {no_go} is NO-GO; ic answers last")
+    }
+
     fn coach_step(&self, step: StepIndex) -> String {
+        // What went wrong under the cursor comes before what is next.
+        if let Some(words) = self
+            .current_step()
+            .and_then(|here| self.coach_trouble(here))
+        {
+            return words;
+        }
         if self.current_step() != Some(step) {
             return match self.view.screen {
                 Screen::Step(_) => "esc goes back to the list".to_owned(),
-                _ => "press . to go to what is next".to_owned(),
+                _ => format!("press {} to go to what is next", self.key(Action::GoToNext)),
             };
         }
+        self.coach_trouble(step)
+            .unwrap_or_else(|| self.coach_open_step(step))
+    }
+
+    fn coach_open_step(&self, step: StepIndex) -> String {
         let definition = self.run.runbook().step(step);
-        match self.run.state(step).status {
-            Status::Running => {
-                return "it runs; leaving this screen doesn't stop it. ctrl-c would".to_owned();
-            }
-            Status::Failed | Status::Unknown if definition.command.is_some() => {
-                return "it didn't end well: x runs it again, space says what you know, B goes back".to_owned();
-            }
-            _ => {}
+        let record = self.key(Action::Record);
+        if self.run.state(step).status == Status::Running {
+            let key = self.key(Action::Interrupt);
+            return format!("it runs; leaving this screen doesn't stop it, {key} would");
+        }
+        if definition.condition.is_some() && self.run.state(step).applies.is_none() {
+            return format!("press {record} to say whether it applies");
         }
         if definition.command.is_some() {
-            return "press x to run this step's command: it is shown first".to_owned();
+            let key = self.key(Action::RunCommand);
+            return format!("press {key} to run this step's command: it is shown first");
         }
         if definition.soak.is_some() {
-            return "nothing to do: it completes by itself when all stays in band. Watch the metrics".to_owned();
+            return "nothing to do: it completes by itself when all stays in band. Watch"
+                .to_owned();
         }
-        if !self.live.proofs(step).is_empty() && definition.record.is_none() {
-            return "nothing to do: its check proves it".to_owned();
-        }
+        let proves_itself = !self.live.proofs(step).is_empty() && !definition.second;
         match (&definition.record, &definition.sign) {
-            (Some(_), _) => "press space to record the value".to_owned(),
-            (None, Some(_)) => "press space to sign".to_owned(),
-            (None, None) => "done it? press space to say so".to_owned(),
+            (None, None) if proves_itself => "nothing to do: its check proves it".to_owned(),
+            (Some(_), _) => format!("press {record} to record the value"),
+            (None, Some(_)) => format!("press {record} to sign"),
+            (None, None) => format!("done it? press {record} to say so"),
         }
+    }
+
+    /// What to do about a step that failed or that nobody knows about; `None` when nothing is wrong with it.
+    fn coach_trouble(&self, step: StepIndex) -> Option<String> {
+        let status = self.run.state(step).status;
+        if !matches!(status, Status::Failed | Status::Unknown) {
+            return None;
+        }
+        let definition = self.run.runbook().step(step);
+        let Some(attempt) = self
+            .run
+            .latest_attempt(step)
+            .filter(|_| definition.command.is_some())
+        else {
+            let again = self.key(Action::Recheck);
+            let (waive, hold) = (self.key(Action::Waive), self.key(Action::Hold));
+            return Some(format!(
+                "its proof no longer holds: {again} looks again · {waive} waives · {hold} holds"
+            ));
+        };
+        Some(self.answers_to(definition, attempt))
+    }
+
+    /// `failed with exit 1: enter shows output · x tries again · U undoes it · B decides`
+    fn answers_to(&self, definition: &Step, attempt: &Attempt) -> String {
+        let mut answers = Vec::new();
+        if !matches!(self.view.screen, Screen::Step(_)) {
+            answers.push(format!("{} shows output", self.key(Action::Open)));
+        }
+        let is_lost = matches!(
+            attempt.outcome,
+            Some(Outcome::Unknown { .. } | Outcome::Stopped)
+        );
+        if is_lost {
+            answers.push(format!("look, then {} says", self.key(Action::Record)));
+        }
+        let undoes = attempt.direction == Direction::Undo;
+        if !undoes {
+            answers.push(format!("{} tries again", self.key(Action::RunCommand)));
+        }
+        let has_undo = definition
+            .command
+            .as_ref()
+            .is_some_and(|command| command.undo.is_some());
+        if has_undo {
+            let words = if undoes { "tries again" } else { "undoes it" };
+            answers.push(format!("{} {words}", self.key(Action::UndoCommand)));
+        }
+        if !self.run.is_rolling_back() {
+            answers.push(format!("{} decides", self.key(Action::Rollback)));
+        }
+        let what = if undoes { "undo " } else { "" };
+        format!("{what}{}: {}", in_short(attempt), answers.join(" · "))
+    }
+}
+
+fn in_short(attempt: &Attempt) -> String {
+    match &attempt.outcome {
+        Some(Outcome::Exited { code }) => format!("failed with exit {code}"),
+        Some(Outcome::Signalled { signal }) => format!("failed by signal {signal}"),
+        Some(Outcome::NotStarted { .. }) => "didn't start".to_owned(),
+        Some(Outcome::Stopped) => "stopped half-way".to_owned(),
+        Some(Outcome::Unknown { .. }) | None => "UNKNOWN".to_owned(),
     }
 }

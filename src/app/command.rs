@@ -5,13 +5,13 @@ use std::time::Duration;
 use tui_input::Input as TextInput;
 
 use super::keys::{Action, Key, KeyCode};
-use super::output::Line;
+use super::output::{Line, Output};
 use super::view::{Ask, Confirm, Menu, MenuChoice, MenuItem, OverlayKind, Screen, Tone};
 use super::{App, Effect, Stop};
 use crate::check::Verdict;
 use crate::journal::{Direction, Event, Outcome};
 use crate::run::Status;
-use crate::runbook::{Command, Home, Level, StepIndex};
+use crate::runbook::{Command, Level, StepId, StepIndex};
 
 /// How long a stopped command has before it is killed.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -22,10 +22,45 @@ pub const COUNTDOWN: Duration = Duration::from_secs(10);
 impl App {
     pub(super) fn act_command(&mut self, action: Action) -> Vec<Effect> {
         match action {
-            Action::RunCommand => self.ask_to_run(Direction::Run),
+            Action::RunCommand => self.ask_to_run_here(),
             Action::UndoCommand => self.ask_to_run(Direction::Undo),
             _ => self.interrupt(),
         }
+    }
+
+    /// `x`: in the list of what was done it takes back, and in a rollback it goes on to the next step.
+    fn ask_to_run_here(&mut self) -> Vec<Effect> {
+        let Some(step) = self.current_step() else {
+            return self.refuse("put the cursor on a step first");
+        };
+        if self.view.screen == Screen::Rollback && !self.is_rollback_step(step) {
+            return self.ask_to_run(Direction::Undo);
+        }
+        let is_over =
+            self.run.is_rolling_back() && self.is_rollback_step(step) && self.run.is_settled(step);
+        if is_over {
+            return self.ask_next_of_rollback();
+        }
+        self.ask_to_run(Direction::Run)
+    }
+
+    /// Walking back is read-do: after a step that is done `x` means the one that follows.
+    fn ask_next_of_rollback(&mut self) -> Vec<Effect> {
+        self.show(Screen::Rollback);
+        self.go_to_next();
+        let next = self
+            .current_step()
+            .filter(|&step| !self.run.is_settled(step));
+        let Some(next) = next else {
+            return self.refuse("every step of the rollback is done: now its checks have to hold");
+        };
+        let definition = self.run.runbook().step(next);
+        if definition.command.is_some() {
+            return self.ask_to_run(Direction::Run);
+        }
+        let key = self.bindings.shown(Action::Record);
+        let words = format!("{} is next: {key} records it", definition.number);
+        self.refuse(&words)
     }
 
     fn ask_to_run(&mut self, direction: Direction) -> Vec<Effect> {
@@ -47,7 +82,7 @@ impl App {
             },
         };
         let title = format!("{} {}", definition.number, definition.title);
-        let asks = self.asks(level, Some(step), definition.second);
+        let asks = self.asks(level, Some(step), direction);
         self.confirm(Confirm {
             step: Some(step),
             title,
@@ -61,14 +96,20 @@ impl App {
         })
     }
 
-    fn cannot_run(&self, step: StepIndex, direction: Direction) -> Option<String> {
+    pub(super) fn cannot_run(&self, step: StepIndex, direction: Direction) -> Option<String> {
         let state = self.run.state(step);
+        if self.is_requested(&starting(&self.run.runbook().step(step).id)) {
+            return Some("it is starting by itself".to_owned());
+        }
         if state.status == Status::Running {
             return Some("it is running: ctrl-c interrupts it".to_owned());
         }
         if direction == Direction::Undo {
-            return (state.attempt.is_none())
-                .then(|| "nothing was run here that could be undone".to_owned());
+            return match self.run.undoable_step(step) {
+                None => Some("nothing was run here that could be undone".to_owned()),
+                Some(undoable) if undoable.is_undone() => Some("it is undone already".to_owned()),
+                Some(_) => None,
+            };
         }
         let definition = self.run.runbook().step(step);
         let is_safe = definition
@@ -87,56 +128,20 @@ impl App {
             .is_some_and(|command| command.level == Level::Ponr);
         self.obstacle(step).or_else(|| {
             if is_ponr {
-                self.ponr_obstacle(step)
+                self.ponr_obstacle(Some(step))
             } else {
                 None
             }
         })
     }
 
-    /// A point of no return needs every poll before it GO and no MUST check that can't be seen.
-    fn ponr_obstacle(&self, step: StepIndex) -> Option<String> {
-        let blind = self.run.runbook().step_indices().find(|&index| {
-            let definition = self.run.runbook().step(index);
-            definition.must
-                && self.run.is_present(index)
-                && index <= step
-                && self
-                    .live
-                    .proofs(index)
-                    .iter()
-                    .any(|&proof| self.live.verdict(proof, self.now).is_unknown())
-        });
-        let blind = blind.map(|index| self.run.runbook().step(index));
-        blind.map(|step| format!("point of no return: MUST {} can't be seen now", step.number))
-    }
-
-    /// What is asked before a command of this level starts.
-    ///
-    /// Inside a decided rollback `changes` and `destructive` ask only `y`: friction falls towards safety.
-    fn asks(&self, level: Level, step: Option<StepIndex>, second: bool) -> Vec<Ask> {
-        let in_rollback = step
-            .is_some_and(|step| matches!(self.run.runbook().step(step).home, Home::Rollback(_)));
-        let target = Ask::Target(self.run.target.clone());
-        let mut asks = match level {
-            Level::Safe => Vec::new(),
-            Level::Changes => vec![Ask::Yes],
-            Level::Destructive if in_rollback => vec![Ask::Yes],
-            Level::Destructive => vec![target],
-            Level::Ponr => vec![Ask::SecondPerson, target],
-        };
-        if second && level != Level::Ponr {
-            asks.insert(0, Ask::SecondPerson);
-        }
-        if level == Level::Ponr {
-            asks.push(Ask::Countdown(Duration::MAX));
-        }
-        asks
-    }
-
     pub(super) fn ask_quick_command(&mut self, position: usize) -> Vec<Effect> {
         let quick = self.run.runbook().quick_commands[position].clone();
-        let asks = self.asks(quick.command.level, None, false);
+        let obstacle = (quick.command.level == Level::Ponr).then(|| self.ponr_obstacle(None));
+        if let Some(why) = obstacle.flatten() {
+            return self.refuse(&why);
+        }
+        let asks = self.asks(quick.command.level, None, Direction::Run);
         self.confirm(Confirm {
             step: None,
             title: quick.title,
@@ -393,6 +398,32 @@ impl App {
         }
     }
 
+    fn shown_attempt(&self) -> Option<u64> {
+        let attempt = self.run.latest_attempt(self.current_step()?)?;
+        Some(attempt.number)
+    }
+
+    /// Shows all of the output, also what isn't in memory any more.
+    pub(super) fn open_output(&mut self) -> Vec<Effect> {
+        match self.shown_attempt() {
+            Some(attempt) => vec![Effect::Page(attempt)],
+            None => self.refuse("nothing was run here that could have printed something"),
+        }
+    }
+
+    /// Copies the newest lines of the output, as many as terminals take.
+    pub(super) fn copy_output(&mut self) -> Vec<Effect> {
+        let output = self
+            .shown_attempt()
+            .and_then(|attempt| self.outputs.get(attempt));
+        let Some((text, lines)) = output.map(Output::newest) else {
+            return self.refuse("there is no output to copy");
+        };
+        let said = format!("{lines} lines copied, if your terminal allows it (OSC 52)");
+        self.say(Tone::Calm, said);
+        vec![Effect::Copy(text)]
+    }
+
     pub(super) fn on_ended(&mut self, attempt: u64, outcome: Outcome, took: Duration) {
         // The first end counts.
         let Some(running) = self
@@ -402,12 +433,7 @@ impl App {
         else {
             return;
         };
-        let interrupted = running.interrupted;
-        let outcome = match outcome {
-            Outcome::Exited { code } if interrupted && code != 0 => Outcome::Stopped,
-            Outcome::Signalled { .. } if interrupted => Outcome::Stopped,
-            outcome => outcome,
-        };
+        let outcome = running.judged(outcome);
         self.pids.remove(&attempt);
         let last_line = self.outputs.get(attempt).and_then(|output| {
             let last = output
@@ -453,12 +479,23 @@ impl App {
         };
         let wanted = command.auto && command.level == Level::Safe;
         if !wanted
+            || self.is_awaiting()
             || self.run.state(step).attempt.is_some()
             || self.cannot_run(step, Direction::Run).is_some()
         {
             return Vec::new();
         }
-        let (id, command) = (definition.id.clone(), command.run.clone());
+        self.start_by_itself(step).into_iter().collect()
+    }
+
+    /// Asks for the intent to be recorded that a step's command runs without anybody's key. The caller sees to it that
+    /// no operator's act is on its way: it could be the same.
+    pub(super) fn start_by_itself(&mut self, step: StepIndex) -> Option<Effect> {
+        let definition = self.run.runbook().step(step);
+        let (id, command) = (
+            definition.id.clone(),
+            definition.command.as_ref()?.run.clone(),
+        );
         let attempt = self.issued_attempts.max(self.run.next_attempt() - 1) + 1;
         let event = Event::AttemptStarted {
             attempt,
@@ -467,11 +504,9 @@ impl App {
             command,
             second: None,
         };
-        let effect = self.record_auto(format!("auto {id}"), event);
-        if effect.is_some() {
-            self.issued_attempts = attempt;
-        }
-        effect.into_iter().collect()
+        let effect = self.record_auto(starting(&id), event)?;
+        self.issued_attempts = attempt;
+        Some(effect)
     }
 
     /// The command a recorded attempt runs, as the runbook has it.
@@ -502,6 +537,11 @@ impl App {
             })
             .count()
     }
+}
+
+/// The name under which the start of a step's command is asked to be recorded without anybody's key.
+fn starting(step: &StepId) -> String {
+    format!("auto {step}")
 }
 
 enum Answered {

@@ -7,7 +7,7 @@ use super::keys::Action;
 use super::view::{Menu, MenuChoice, MenuItem, OverlayKind, Purpose, Screen};
 use super::{App, Effect};
 use crate::journal::{Decision, Event};
-use crate::runbook::text;
+use crate::runbook::text::{self, count};
 
 impl App {
     pub(super) fn act_deciding(&mut self, action: Action) -> Vec<Effect> {
@@ -43,43 +43,100 @@ impl App {
             return self.refuse("the rollback is under way: x runs its next step");
         }
         let mut items = self.rollback_items();
+        let rollbacks = items.len();
         items.extend(self.other_decisions());
-        let pending: Vec<&str> = self
-            .run
-            .pending_triggers()
-            .map(|at| self.run.runbook().triggers[at].title.as_str())
-            .collect();
-        let text = if pending.is_empty() {
-            "no trigger has fired; choosing runs nothing, the target is asked next".to_owned()
+        // Enter must never start a way back that nothing asked for.
+        let cursor = if self.suggested().is_empty() {
+            rollbacks
         } else {
-            format!(
-                "fired: {}. Choosing runs nothing, the target is asked next",
-                pending.join(", ")
-            )
+            0
         };
+        let text = self.what_is_to_decide(rollbacks > 0);
         let title = "Decide: go back?".to_owned();
         self.open_overlay(OverlayKind::Menu(Menu {
             title,
             text,
             items,
-            cursor: 0,
+            cursor,
         }));
         Vec::new()
+    }
+
+    /// What fired, or that nothing waits; and what to do where there is no way back.
+    fn what_is_to_decide(&self, has_rollbacks: bool) -> String {
+        let triggers = &self.run.runbook().triggers;
+        let pending: Vec<&str> = self
+            .run
+            .pending_triggers()
+            .map(|at| triggers[at].title.as_str())
+            .collect();
+        let what = if pending.is_empty() {
+            self.answered_words()
+                .unwrap_or_else(|| "no trigger has fired".to_owned())
+        } else {
+            format!("fired: {}", pending.join(", "))
+        };
+        if has_rollbacks {
+            return format!("{what}. Choosing runs nothing, the target is asked next");
+        }
+        format!("{what}. {}", self.without_rollback())
+    }
+
+    /// What to do when there is no rollback to take.
+    pub fn without_rollback(&self) -> String {
+        let runbook = self.run.runbook();
+        let none = if runbook.rollbacks.is_empty() {
+            "This runbook has no rollback"
+        } else {
+            "No rollback fits the options that were taken"
+        };
+        let contacts: Vec<String> = runbook
+            .contacts
+            .iter()
+            .take(2)
+            .map(|contact| format!("{} {}", contact.name, contact.reach))
+            .collect();
+        let help = if contacts.is_empty() {
+            "get help".to_owned()
+        } else {
+            format!("get help: {}", contacts.join(", "))
+        };
+        format!("{none}: hold, then {help}")
+    }
+
+    /// The trigger that fired last and was answered, and how.
+    pub fn answered_words(&self) -> Option<String> {
+        let fired = self.run.triggers.iter().enumerate();
+        let answered = fired.filter_map(|(at, state)| {
+            let fired = state.fired.as_ref()?;
+            Some((fired.at, at, fired.decision?.0))
+        });
+        let (at, trigger, decision) = answered.max_by_key(|(at, ..)| *at)?;
+        let title = &self.run.runbook().triggers[trigger].title;
+        let at = at.strftime("%H:%M:%S");
+        Some(format!(
+            "{title} fired {at}Z and was answered: {}",
+            decision.words()
+        ))
+    }
+
+    /// The rollbacks that triggers waiting for a decision ask for.
+    fn suggested(&self) -> Vec<usize> {
+        self.run
+            .pending_triggers()
+            .flat_map(|trigger| self.run.runbook().triggers[trigger].rollbacks.clone())
+            .collect()
     }
 
     fn rollback_items(&self) -> Vec<MenuItem> {
         let mut offered = self.run.offered_rollbacks();
         // What a fired trigger suggests comes first; all the others stay within reach.
-        let suggested: Vec<usize> = self
-            .run
-            .pending_triggers()
-            .flat_map(|trigger| self.run.runbook().triggers[trigger].rollbacks.clone())
-            .collect();
+        let suggested = self.suggested();
         offered.sort_by_key(|rollback| !suggested.contains(rollback));
         let keys = ('1'..='9').map(Some).chain(std::iter::repeat(None));
         let items = offered.into_iter().zip(keys).map(|(rollback, key)| {
             let definition = &self.run.runbook().rollbacks[rollback];
-            let mut detail = format!("{} steps", definition.steps.len());
+            let mut detail = count(definition.steps.len(), "step", "steps");
             if let Some(estimate) = self.run.rollback_estimate(rollback) {
                 detail.push_str(&format!(
                     ", takes about {}",
@@ -104,7 +161,7 @@ impl App {
         let item = |key, decision: Decision, detail: &str| {
             MenuItem::keyed(key, decision.words(), detail, MenuChoice::Decide(decision))
         };
-        vec![
+        let mut items = vec![
             item(
                 'h',
                 Decision::HoldAndWatch,
@@ -115,8 +172,37 @@ impl App {
                 Decision::FixForward,
                 "repair without going back; asks why",
             ),
-            item('a', Decision::FalseAlarm, "the trigger was wrong; asks why"),
-        ]
+        ];
+        if self.run.pending_triggers().next().is_some() {
+            items.push(item(
+                'a',
+                Decision::FalseAlarm,
+                "the trigger was wrong; asks why",
+            ));
+        }
+        let undoable = self.run.undoable();
+        let left = undoable.iter().filter(|step| !step.is_undone()).count();
+        if left > 0 {
+            items.push(MenuItem::keyed(
+                'u',
+                "undo single steps",
+                &format!(
+                    "{} can be taken back; goes to the list",
+                    count(left, "step", "steps")
+                ),
+                MenuChoice::ListUndo,
+            ));
+        }
+        items
+    }
+
+    /// Puts the cursor of the rollback screen on the newest step that can be taken back.
+    pub(super) fn list_undo(&mut self) {
+        self.show(Screen::Rollback);
+        let before = self.run.rollback_steps().len();
+        let undoable = self.run.undoable();
+        let newest = undoable.iter().position(|step| !step.is_undone());
+        self.view.rollback_cursor = before + newest.unwrap_or(0);
     }
 
     pub(super) fn pick_decision(&mut self, decision: Decision) -> Vec<Effect> {
@@ -168,11 +254,15 @@ impl App {
                 self.run.target
             ));
         }
+        if self.run.is_rolling_back() || self.is_beginning_by_itself() {
+            return Err("a rollback has begun by itself meanwhile: esc shows it".to_owned());
+        }
         let id = self.run.runbook().rollbacks[rollback].id.clone();
         let mut effects = self.decide(Decision::RollBack, "");
         effects.extend(self.record(Event::RollbackStarted {
             rollback: id,
             typed: typed.trim().to_owned(),
+            trigger: None,
         }));
         Ok(effects)
     }

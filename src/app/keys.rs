@@ -234,6 +234,10 @@ pub enum Action {
     Details,
     /// Copy what is under the cursor.
     Copy,
+    /// Copy what the command printed.
+    CopyOutput,
+    /// Show all that the command printed in the pager.
+    OpenOutput,
     /// Open the step's link.
     OpenLink,
     /// Follow the output, or filter the log.
@@ -246,12 +250,16 @@ pub enum Action {
     NextMatch,
     /// Previous match.
     PreviousMatch,
+    /// Show or hide the line that says what is next.
+    Coach,
     /// The palette of every action.
     Palette,
     /// Help for this screen.
     Help,
     /// Interrupt the running step, else offer to leave.
     Interrupt,
+    /// Write the run to another disk, after its own has failed.
+    WriteElsewhere,
     /// Leave; the run stays open.
     Leave,
 }
@@ -645,6 +653,24 @@ const TABLE: &[Row] = &[
     ),
     (A::Copy, "copy", "copy", "", "y", &[], G::See),
     (
+        A::CopyOutput,
+        "copy-output",
+        "copy the output",
+        "",
+        "Y",
+        &[Step],
+        G::See,
+    ),
+    (
+        A::OpenOutput,
+        "open-output",
+        "the whole output in $PAGER",
+        "pager",
+        "v",
+        &[Step],
+        G::See,
+    ),
+    (
         A::OpenLink,
         "open-link",
         "open the link",
@@ -690,6 +716,15 @@ const TABLE: &[Row] = &[
         G::See,
     ),
     (
+        A::Coach,
+        "coach",
+        "show or hide what is next",
+        "",
+        "C",
+        &[],
+        G::See,
+    ),
+    (
         A::Palette,
         "palette",
         "every action",
@@ -706,6 +741,15 @@ const TABLE: &[Row] = &[
         "?",
         &[],
         G::See,
+    ),
+    (
+        A::WriteElsewhere,
+        "write-elsewhere",
+        "write to another disk",
+        "",
+        "w",
+        &[],
+        G::Write,
     ),
     (A::Back, "back", "back", "", "esc", &[], G::Leave),
     (
@@ -778,6 +822,12 @@ impl Bindings {
             .keys
             .first()
             .copied()
+    }
+
+    /// The first key of an action as it is written in a sentence; the palette's for an action without one.
+    pub fn shown(&self, action: Action) -> String {
+        let key = self.key_of(action).or_else(|| self.key_of(Action::Palette));
+        key.map(|key| key.to_string()).unwrap_or_default()
     }
 
     /// Gives an action other keys; they are taken from whatever had them at the same places.

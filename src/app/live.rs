@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Effect;
 use super::sentinel::{Sentinel, Sight};
-use crate::check::{Blind, CheckState, Judgement, MetricState, Now, Verdict};
+use crate::check::{Caveats, CheckState, Judgement, MetricState, Now, Reading, Verdict};
 use crate::run::Run;
 use crate::runbook::{Proof, Runbook, StepIndex};
 
@@ -19,6 +19,8 @@ struct Turn {
     every: Duration,
     next: Duration,
     in_flight: bool,
+    /// Whether what is in flight was asked before everything was forgotten: its answer says nothing about now.
+    outdated: bool,
 }
 
 impl Turn {
@@ -29,7 +31,20 @@ impl Turn {
             every,
             next: now.monotonic + share.min(Duration::from_secs(1)),
             in_flight: false,
+            outdated: false,
         }
+    }
+
+    /// Takes in that an answer came; whether it counts.
+    fn answered(&mut self) -> bool {
+        self.in_flight = false;
+        !std::mem::take(&mut self.outdated)
+    }
+
+    /// What is asked already doesn't count, and it is this one's turn.
+    fn forget(&mut self, now: Now) {
+        self.outdated = self.in_flight;
+        self.next = now.monotonic;
     }
 
     fn take(&mut self, now: Now) -> bool {
@@ -192,10 +207,11 @@ impl Live {
         judgement: Judgement,
     ) -> Option<(Verdict, Verdict)> {
         let (state, turn) = &mut self.checks[check];
-        turn.in_flight = false;
-        state
-            .observe(now, judgement)
-            .map(|flip| (flip.from, flip.to))
+        let flip = turn
+            .answered()
+            .then(|| state.observe(now, judgement))
+            .flatten();
+        flip.map(|flip| (flip.from, flip.to))
     }
 
     /// Takes in a sample of a metric; the verdict before and after when the believed one changed.
@@ -203,11 +219,11 @@ impl Live {
         &mut self,
         metric: usize,
         now: Now,
-        sample: Result<f64, Blind>,
+        reading: Reading,
     ) -> Option<(Verdict, Verdict)> {
         let (state, turn) = &mut self.metrics[metric];
-        turn.in_flight = false;
-        state.observe(now, sample).map(|flip| (flip.from, flip.to))
+        let flip = turn.answered().then(|| state.read(now, reading)).flatten();
+        flip.map(|flip| (flip.from, flip.to))
     }
 
     /// Takes a metric's baseline from what was sampled so far.
@@ -217,18 +233,19 @@ impl Live {
 
     /// Everything measured so far no longer counts.
     pub fn forget(&mut self, now: Now) {
-        for (state, _) in &mut self.checks {
+        for (state, turn) in &mut self.checks {
             state.reset();
+            turn.forget(now);
         }
-        for (state, _) in &mut self.metrics {
+        for (state, turn) in &mut self.metrics {
             state.reset();
+            turn.forget(now);
         }
         self.verified_since = None;
         self.restart_terms();
         for soak in self.soaks.values_mut() {
             soak.counted = None;
         }
-        self.hurry(now);
     }
 
     /// Triggers' terms have to hold anew from now on.
@@ -266,8 +283,11 @@ impl Live {
                 .map_or_else(String::new, |(judgement, _)| judgement.observed.clone()),
             Proof::Metric(metric) => {
                 let unit = &self.runbook.metrics[metric].unit;
-                let value = self.metrics[metric].0.value();
-                value.map_or_else(String::new, |value| format_value(value, unit))
+                let state = &self.metrics[metric].0;
+                let value = state.value();
+                value.map_or_else(String::new, |value| {
+                    format_reading(value, unit, state.caveats())
+                })
             }
         }
     }
@@ -315,6 +335,12 @@ pub fn format_value(value: f64, unit: &str) -> String {
         "" => number,
         unit => format!("{number} {unit}"),
     }
+}
+
+/// The same for a number that may be less than it looks: `≥1.00 s` for a lower bound.
+pub fn format_reading(value: f64, unit: &str, caveats: &Caveats) -> String {
+    let bound = if caveats.at_least { "≥" } else { "" };
+    format!("{bound}{}", format_value(value, unit))
 }
 
 #[cfg(test)]
@@ -370,6 +396,27 @@ mod tests {
         }
         live.checked(0, at(100_000), seen());
         assert_eq!(looks(&live.due(at(100_000))), 1);
+    }
+
+    #[test]
+    fn rule_4_what_was_asked_before_everything_was_forgotten_is_not_believed() {
+        let passed = || Judgement {
+            verdict: Verdict::Pass,
+            ..seen()
+        };
+        let mut live = live(1);
+        live.due(at(0));
+        live.forget(at(600_000));
+        assert_eq!(looks(&live.due(at(600_000))), 0, "one is still on its way");
+        live.checked(0, at(600_001), passed());
+        assert!(live.verdict(Proof::Check(0), at(600_001)).is_unknown());
+        assert_eq!(
+            looks(&live.due(at(600_001))),
+            1,
+            "it is asked again at once"
+        );
+        live.checked(0, at(600_002), passed());
+        assert_eq!(live.verdict(Proof::Check(0), at(600_002)), Verdict::Pass);
     }
 
     #[test]

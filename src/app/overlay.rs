@@ -134,13 +134,14 @@ impl App {
     fn answer_prompt(&mut self, purpose: &Purpose, typed: &str) -> Result<Vec<Effect>, String> {
         match purpose {
             Purpose::Value(step) => return self.answer_value(*step, typed),
-            Purpose::SecondPerson(step, value) => {
-                return self.answer_second(*step, value.clone(), typed);
+            Purpose::SecondPerson(step, value, words) => {
+                return self.answer_second(*step, value.clone(), words.clone(), typed);
             }
             Purpose::StartRollback(rollback) => {
                 return self.answer_start_rollback(*rollback, typed);
             }
             Purpose::MoveTarget => return self.answer_target(typed),
+            Purpose::WriteElsewhere => return self.answer_elsewhere(typed),
             Purpose::CloseRun => {
                 let ending = if self.run.rollback.is_some() {
                     Ending::RolledBack
@@ -218,24 +219,9 @@ impl App {
             | Purpose::StartRollback(_)
             | Purpose::MoveTarget
             | Purpose::CloseRun
+            | Purpose::WriteElsewhere
             | Purpose::Search => Vec::new(),
         }
-    }
-
-    /// A person speaks for a step that should have proved itself; the words stay with it as its evidence.
-    fn attest(&mut self, step: StepIndex, reason: String) -> Vec<Effect> {
-        let evidence = crate::journal::Evidence {
-            source: "said".to_owned(),
-            observed: reason,
-            at: self.now.wall,
-        };
-        self.record_done(
-            step,
-            None,
-            None,
-            crate::journal::Basis::Attested,
-            Some(evidence),
-        )
     }
 
     fn menu_key(&mut self, mut menu: Menu, opened: Duration, key: Key) -> Vec<Effect> {
@@ -291,6 +277,10 @@ impl App {
                     String::new(),
                     "",
                 );
+                Vec::new()
+            }
+            MenuChoice::ListUndo => {
+                self.list_undo();
                 Vec::new()
             }
             MenuChoice::Decide(decision) => self.pick_decision(decision),

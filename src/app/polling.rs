@@ -6,7 +6,7 @@ use super::{App, Effect};
 use crate::check::Verdict;
 use crate::journal::{Answer, Basis, Event};
 use crate::run::gate::DECIDING_ROLE;
-use crate::runbook::{SectionIndex, StepIndex};
+use crate::runbook::{Proof, SectionIndex, StepIndex};
 
 impl App {
     pub(super) fn act_poll(&mut self, action: Action) -> Vec<Effect> {
@@ -15,7 +15,9 @@ impl App {
                 Some(Row::Gate(at)) => Some(at),
                 _ => None,
             };
-            let next = under_cursor.or_else(|| self.run.next_gate());
+            let next = under_cursor
+                .or_else(|| self.stale_poll())
+                .or_else(|| self.run.next_gate());
             let last = || self.run.gate_sections().map(|(at, _)| at).last();
             return match next.or_else(last) {
                 Some(at) => {
@@ -100,12 +102,34 @@ impl App {
         if self.run.ended.is_some() {
             return self.refuse("this run is closed");
         }
+        if self.is_repeated(at, &role, answer, reason.as_deref()) {
+            self.after_answer(at);
+            let words = format!("{role} said that already: nothing new is recorded");
+            return self.refuse(&words);
+        }
         let gate = self.run.section_id(at);
         self.record(Event::GateAnswered {
             gate,
             role,
             answer,
             reason,
+        })
+    }
+
+    /// Whether an answer would change nothing. One that has grown too old for a point of no return counts as new.
+    fn is_repeated(
+        &self,
+        at: SectionIndex,
+        role: &str,
+        answer: Answer,
+        reason: Option<&str>,
+    ) -> bool {
+        let answers = self.run.gates.get(&at).map(|state| &state.answers);
+        let given = answers.and_then(|answers| answers.get(role));
+        given.is_some_and(|given| {
+            given.answer == answer
+                && given.reason.as_deref() == reason
+                && self.now.wall.duration_since(given.at) <= super::friction::FRESH
         })
     }
 
@@ -130,26 +154,99 @@ impl App {
         let open = self.run.open_musts(at);
         if let Some((&first, others)) = open.split_first() {
             let first = self.run.runbook().step(first);
-            let more = match others.len() {
-                0 => String::new(),
-                count => format!(" and {count} more"),
-            };
-            blockers.push(format!("MUST {} is open{more}", first.number));
+            blockers.push(match others.len() {
+                0 => format!("MUST {} is open", first.number),
+                count => format!("MUST {} and {count} more are open", first.number),
+            });
         }
-        for step in self
-            .run
-            .forward_steps()
+        let bad = self.bad_proofs(at).into_iter();
+        blockers.extend(bad.map(|(proof, verdict)| {
+            let source = self.live.source(proof);
+            match verdict {
+                Verdict::Fail => format!("{source} fails"),
+                _ => format!("{source} isn't seen"),
+            }
+        }));
+        blockers
+    }
+
+    /// Live proofs of steps before a gate that fail or can't be seen, each once.
+    fn bad_proofs(&self, at: SectionIndex) -> Vec<(Proof, Verdict)> {
+        let mut bad: Vec<(Proof, Verdict)> = Vec::new();
+        let steps = self.run.forward_steps();
+        for proof in steps
             .filter(|&step| self.needs_proof(step, at))
+            .flat_map(|step| self.live.proofs(step))
         {
-            for proof in self.live.proofs(step) {
-                let verdict = self.live.verdict(proof, self.now);
-                if matches!(verdict, Verdict::Fail | Verdict::Unknown(_)) {
-                    blockers.push(format!("{} is {}", self.live.source(proof), verdict.name()));
-                }
+            let verdict = self.live.verdict(proof, self.now);
+            let is_bad = matches!(verdict, Verdict::Fail | Verdict::Unknown(_));
+            if is_bad && bad.iter().all(|(other, _)| *other != proof) {
+                bad.push((proof, verdict));
             }
         }
-        blockers.dedup();
-        blockers
+        bad
+    }
+
+    /// Why a planned hold isn't released, short enough for the message line, each reason with the key that answers it.
+    ///
+    /// `still held: P 2 to vote (ops, ic) · W 3 MUST open (1.1.2 …) · r api fails`
+    pub(super) fn why_held(&self, at: SectionIndex) -> Option<String> {
+        let key = |action| self.bindings.shown(action);
+        let mut reasons = Vec::new();
+        match self.vote(at) {
+            Vote::Go => {}
+            Vote::Against(role) => reasons.push(format!("{} {role}: no GO", key(Action::Poll))),
+            Vote::Open(roles) => reasons.push(format!(
+                "{} {} to vote ({})",
+                key(Action::Poll),
+                roles.len(),
+                first_of(&roles, 2)
+            )),
+        }
+        let open = self.run.open_musts(at);
+        if !open.is_empty() {
+            let step = |step: &StepIndex| self.run.runbook().step(*step).number.clone();
+            let numbers: Vec<String> = open.iter().map(step).collect();
+            reasons.push(format!(
+                "{} {} MUST open ({})",
+                key(Action::Waive),
+                open.len(),
+                first_of(&numbers, 1)
+            ));
+        }
+        let bad = self.bad_proofs(at);
+        if let Some((proof, verdict)) = bad.first() {
+            let source = self.live.source(*proof);
+            let word = match verdict {
+                Verdict::Fail => "fails",
+                _ => "not seen",
+            };
+            let more = if bad.len() > 1 { " …" } else { "" };
+            reasons.push(format!("{} {source} {word}{more}", key(Action::Recheck)));
+        }
+        (!reasons.is_empty()).then(|| format!("still held: {}", reasons.join(" · ")))
+    }
+
+    /// How the poll of a gate stands.
+    fn vote(&self, at: SectionIndex) -> Vote {
+        let Some(gate) = &self.run.runbook().section(at).gate else {
+            return Vote::Go;
+        };
+        let answers = self.run.gates.get(&at).map(|state| &state.answers);
+        let against = gate.roles.iter().find(|role| {
+            answers
+                .and_then(|answers| answers.get(*role))
+                .is_some_and(|given| given.answer != Answer::Go)
+        });
+        if let Some(role) = against {
+            return Vote::Against(role.clone());
+        }
+        let open = self.unanswered(at);
+        if open.is_empty() {
+            Vote::Go
+        } else {
+            Vote::Open(open)
+        }
     }
 
     /// Whether a step before this gate rests, or would rest, on its live proofs.
@@ -167,20 +264,10 @@ impl App {
     /// What keeps a planned hold from being released.
     pub fn gate_blockers(&self, at: SectionIndex) -> Vec<String> {
         let mut blockers = self.evidence_blockers(at);
-        let Some(gate) = &self.run.runbook().section(at).gate else {
-            return blockers;
-        };
-        let state = self.run.gates.get(&at);
-        if !state.is_some_and(|state| state.is_go(gate)) {
-            let said_no = gate.roles.iter().find(|role| {
-                state
-                    .and_then(|state| state.answers.get(*role))
-                    .is_some_and(|given| given.answer != Answer::Go)
-            });
-            blockers.push(match said_no {
-                Some(role) => format!("{role} hasn't said GO"),
-                None => format!("the poll needs {}", self.unanswered(at).join(", ")),
-            });
+        match self.vote(at) {
+            Vote::Go => {}
+            Vote::Against(role) => blockers.push(format!("{role} hasn't said GO")),
+            Vote::Open(roles) => blockers.push(format!("{} still to vote", roles.join(", "))),
         }
         blockers
     }
@@ -191,16 +278,38 @@ impl App {
             return;
         };
         let state = self.run.gates.get(&at);
-        if state.is_some_and(|state| state.is_go(&gate)) {
+        let stale = self.stale_role(at);
+        if stale.is_none() && state.is_some_and(|state| state.is_go(&gate)) {
             self.say(Tone::Calm, "GO from everyone. esc goes back to the board");
             self.go_to_next();
             return;
         }
         let next = state.and_then(|state| state.next_role(&gate));
+        let next = next.or(stale.as_deref());
         if let Some(position) =
             next.and_then(|role| gate.roles.iter().position(|other| other == role))
         {
             self.view.poll_cursor = position;
         }
+    }
+}
+
+/// How a poll stands.
+enum Vote {
+    /// GO from everyone.
+    Go,
+    /// This role said something else than GO.
+    Against(String),
+    /// These roles haven't answered.
+    Open(Vec<String>),
+}
+
+/// The first few names of a list, and whether there are more.
+fn first_of(names: &[String], most: usize) -> String {
+    let shown = names[..names.len().min(most)].join(", ");
+    if names.len() > most {
+        format!("{shown} …")
+    } else {
+        shown
     }
 }

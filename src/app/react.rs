@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::sentinel::Sight;
 use super::view::{Screen, Tone};
 use super::{App, Effect, Saving, Spawn, Stop};
-use crate::check::{Blind, Judgement, Verdict};
-use crate::journal::{AUTO, Decision, Direction, Ending, Entry, Event, Evidence};
+use crate::check::{Judgement, Reading, Verdict};
+use crate::journal::{AUTO, Direction, Ending, Entry, Event, Evidence};
 use crate::run::Status;
 use crate::run::rollback::RollbackStage;
-use crate::runbook::{Condition, Proof, SectionIndex, Stage, StepIndex, Subject, text};
+use crate::runbook::{Proof, SectionIndex, Stage, StepIndex, text};
 
 impl App {
     pub(super) fn on_recorded(&mut self, entry: Entry) -> Vec<Effect> {
@@ -68,27 +68,15 @@ impl App {
             Event::AttemptEnded {
                 attempt, outcome, ..
             } => self.after_end(*attempt, outcome),
-            Event::TriggerFired { trigger, .. } => {
-                let position = self.run.runbook().find_trigger(trigger);
-                let title = position
-                    .map_or("a trigger", |at| &self.run.runbook().triggers[at].title)
-                    .to_owned();
-                self.say(Tone::Alarm, format!("{title}: B decides"));
-                return vec![Effect::Bell];
-            }
-            Event::DecisionOverdue { .. } => {
-                self.say(
-                    Tone::Alarm,
-                    "nobody has decided in time: escalate, or B decides now",
-                );
-                return vec![Effect::Bell];
-            }
-            Event::RollbackStarted { .. } => {
+            Event::TriggerFired { trigger, .. } => return self.after_firing(trigger),
+            Event::DecisionOverdue { .. } => return self.after_overdue(),
+            Event::RollbackAnnounced { .. } => return self.after_announcement(),
+            Event::RollbackStarted { trigger, .. } => {
                 // What was measured before says nothing about the way back.
                 self.live.verified_since = None;
                 self.show(Screen::Rollback);
                 self.go_to_next();
-                self.say(Tone::Alarm, "rollback decided: x runs each step");
+                self.after_beginning(trigger.is_some());
             }
             Event::RollbackVerified { .. } => {
                 self.live.restart_terms();
@@ -216,14 +204,14 @@ impl App {
         self.record_flip(Proof::Check(check), flip, observed)
     }
 
-    pub(super) fn on_sampled(&mut self, metric: usize, sample: Result<f64, Blind>) -> Vec<Effect> {
+    pub(super) fn on_sampled(&mut self, metric: usize, reading: Reading) -> Vec<Effect> {
         self.dirty = true;
         let unit = self.run.runbook().metrics[metric].unit.clone();
-        let observed = match &sample {
-            Ok(value) => super::live::format_value(*value, &unit),
+        let observed = match &reading.value {
+            Ok(value) => super::live::format_reading(*value, &unit, &reading.caveats),
             Err(blind) => blind.detail.clone(),
         };
-        let flip = self.live.sampled(metric, self.now, sample);
+        let flip = self.live.sampled(metric, self.now, reading);
         self.record_flip(Proof::Metric(metric), flip, observed)
     }
 
@@ -293,7 +281,8 @@ impl App {
             .map(|(_, at)| *at)
             .min()
             .unwrap_or(next_second);
-        next_second.min(looks).min(kills)
+        let countdown = self.countdown_ends().unwrap_or(next_second);
+        next_second.min(looks).min(kills).min(countdown)
     }
 
     /// Everything that follows from time and measurements.
@@ -310,6 +299,8 @@ impl App {
         effects.extend(self.tend_steps());
         effects.extend(self.tend_triggers());
         effects.extend(self.tend_decisions());
+        effects.extend(self.tend_escalation());
+        effects.extend(self.tend_unattended());
         effects.extend(self.tend_verification());
         effects.extend(self.tend_automatic());
         effects
@@ -398,6 +389,7 @@ impl App {
                 && definition.command.is_none()
                 && definition.record.is_none()
                 && definition.sign.is_none()
+                && (!definition.second || definition.soak.is_some())
         });
         candidates
             .filter_map(|step| self.tend_step(step, stage))
@@ -525,150 +517,9 @@ impl App {
             value: Some(text::format_duration(needed)),
             signed: None,
             evidence: Some(Evidence { observed, ..seen }),
+            against: None,
         };
         self.record_auto(format!("verify {id}"), event)
-    }
-
-    fn tend_triggers(&mut self) -> Vec<Effect> {
-        let stage = self.run.stage(self.now.wall);
-        let runbook = self.run.runbook().clone();
-        let mut effects = Vec::new();
-        for (position, trigger) in runbook.triggers.iter().enumerate() {
-            let Some(condition) = &trigger.condition else {
-                continue;
-            };
-            let armed = trigger.armed.contains(&stage)
-                && !self.is_settling(position)
-                && self.live.sentinel.blind().is_none();
-            let held = self.terms_held(position, condition, armed);
-            let fires = match condition {
-                Condition::Any(_) => held.iter().any(|&held| held),
-                Condition::All(_) => !held.is_empty() && held.iter().all(|&held| held),
-            };
-            if !fires
-                || !armed
-                || self.run.triggers[position].is_pending()
-                || self.run.is_rolling_back()
-            {
-                continue;
-            }
-            let because = self.because(condition, &held);
-            let event = Event::TriggerFired {
-                trigger: trigger.id.clone(),
-                because,
-            };
-            effects.extend(self.record_auto(format!("fire {}", trigger.id), event));
-        }
-        effects
-    }
-
-    /// Which terms have held for long enough; a term that can't be seen starts over.
-    fn terms_held(&mut self, trigger: usize, condition: &Condition, armed: bool) -> Vec<bool> {
-        let now = self.now.monotonic;
-        let terms = condition.terms().iter().enumerate();
-        terms
-            .map(|(position, term)| {
-                let holds = armed && self.subject_holds(term.subject);
-                let since = &mut self.live.terms_since[trigger][position];
-                *since = if holds { since.or(Some(now)) } else { None };
-                since.is_some_and(|since| now.saturating_sub(since) >= term.sustained)
-            })
-            .collect()
-    }
-
-    pub(super) fn subject_holds(&self, subject: Subject) -> bool {
-        let verdict = |proof| self.live.verdict(proof, self.now);
-        match subject {
-            Subject::CheckFails(check) => verdict(Proof::Check(check)) == Verdict::Fail,
-            Subject::MetricFails(metric) => verdict(Proof::Metric(metric)) == Verdict::Fail,
-            Subject::MetricWarns(metric) => matches!(
-                verdict(Proof::Metric(metric)),
-                Verdict::Warn | Verdict::Fail
-            ),
-            Subject::Unresolved => {
-                self.live
-                    .count(self.now, |verdict| verdict == Verdict::Fail)
-                    > 0
-                    || self.run.count_status(Status::Failed) > 0
-            }
-        }
-    }
-
-    fn because(&self, condition: &Condition, held: &[bool]) -> String {
-        let terms = condition
-            .terms()
-            .iter()
-            .zip(held)
-            .filter(|(_, held)| **held);
-        let words = terms.map(|(term, _)| match term.subject {
-            Subject::CheckFails(check) => format!(
-                "{} ({})",
-                term.text,
-                self.live.observed(Proof::Check(check))
-            ),
-            Subject::MetricFails(metric) | Subject::MetricWarns(metric) => {
-                format!(
-                    "{} ({})",
-                    term.text,
-                    self.live.observed(Proof::Metric(metric))
-                )
-            }
-            Subject::Unresolved => term.text.clone(),
-        });
-        words.collect::<Vec<_>>().join(", ")
-    }
-
-    /// After a decision, and after a rollback, a trigger stays quiet for its settle time: what it saw was answered.
-    fn is_settling(&self, trigger: usize) -> bool {
-        self.settling(trigger).is_some()
-    }
-
-    /// How much longer it stays quiet.
-    pub(super) fn settling(&self, trigger: usize) -> Option<Duration> {
-        let fired = self.run.triggers[trigger].fired.as_ref();
-        let (decision, decided) = fired?.decision?;
-        let settle = self.run.runbook().triggers[trigger]
-            .settle
-            .unwrap_or(DEFAULT_SETTLE);
-        let since = match (decision, &self.run.rollback) {
-            (Decision::RollBack, Some(rollback)) if rollback.started >= decided => {
-                rollback.closed.map_or(self.now.wall, |(at, _)| at)
-            }
-            _ => decided,
-        };
-        let settle = jiff::SignedDuration::try_from(settle).unwrap_or_default();
-        let left = settle.saturating_sub(self.now.wall.duration_since(since));
-        // A clock that was set back must not make it longer than it is.
-        let left = Duration::try_from(left.min(settle)).unwrap_or_default();
-        (!left.is_zero()).then_some(left)
-    }
-
-    fn tend_decisions(&mut self) -> Vec<Effect> {
-        let overdue: Vec<String> = self
-            .run
-            .pending_triggers()
-            .filter(|&at| {
-                self.run.triggers[at]
-                    .fired
-                    .as_ref()
-                    .is_some_and(|fired| !fired.overdue)
-            })
-            .filter(|&at| {
-                self.run
-                    .decision_due(at)
-                    .is_some_and(|due| self.now.wall >= due)
-            })
-            .map(|at| self.run.runbook().triggers[at].id.clone())
-            .collect();
-        overdue
-            .into_iter()
-            .filter_map(|trigger| {
-                self.record_auto(
-                    format!("overdue {trigger}"),
-                    Event::DecisionOverdue { trigger },
-                )
-            })
-            .collect()
     }
 
     /// When every step of the rollback is settled, its proofs have to hold for as long as it says.
@@ -719,9 +570,6 @@ fn look_on(entry: &Entry) -> Vec<Effect> {
     }
 }
 
-/// How long a trigger stays quiet after it was answered, unless the runbook says otherwise.
-pub const DEFAULT_SETTLE: Duration = Duration::from_secs(5 * 60);
-
 fn closing_words(ending: Ending) -> &'static str {
     match ending {
         Ending::Launched => "launched, and the run is closed. q leaves",
@@ -767,6 +615,7 @@ pub fn describe(event: &Event) -> String {
             basis,
             value,
             signed,
+            against,
             ..
         } => {
             let value = value
@@ -777,7 +626,11 @@ pub fn describe(event: &Event) -> String {
                 .as_ref()
                 .map(|who| format!(", signed by {who}"))
                 .unwrap_or_default();
-            format!("[x] {step}{value} ({}{signed})", basis.name())
+            let against = against
+                .as_ref()
+                .map(|red| format!(", OVER RED {}: {}", red.source, red.observed))
+                .unwrap_or_default();
+            format!("[x] {step}{value} ({}{signed}{against})", basis.name())
         }
         Event::StepContradicted { step, evidence } => {
             format!("[?] {step}: {} {}", evidence.source, evidence.observed)
@@ -857,9 +710,18 @@ fn describe_trouble(event: &Event) -> String {
         Event::Decided {
             decision, reason, ..
         } => format!("decided: {}: {reason}", decision.words()),
-        Event::RollbackStarted { rollback, typed } => {
-            format!("ROLLBACK {rollback} started, typed {typed:?}")
+        Event::RollbackAnnounced { rollback, trigger } => {
+            format!("ROLLBACK {rollback} begins by itself in 10 s: {trigger}")
         }
+        Event::RollbackHandedOver { reason, .. } => format!("nothing goes by itself: {reason}"),
+        Event::RollbackStarted {
+            rollback,
+            trigger: Some(trigger),
+            ..
+        } => format!("ROLLBACK {rollback} started by itself: {trigger}"),
+        Event::RollbackStarted {
+            rollback, typed, ..
+        } => format!("ROLLBACK {rollback} started, typed {typed:?}"),
         Event::RollbackVerified { rollback, .. } => format!("rollback {rollback} verified"),
         Event::RollbackAttested { rollback, reason } => {
             format!("rollback {rollback} closed by word: {reason}")
@@ -883,7 +745,11 @@ fn describe_trouble(event: &Event) -> String {
         }
         Event::GateReset { gate } => format!("poll {gate} starts over"),
         Event::Recycled { steps, reason } => {
-            format!("recycled, {} steps open again: {reason}", steps.len())
+            let opened = match steps.len() {
+                1 => "1 step opens".to_owned(),
+                more => format!("{more} steps open"),
+            };
+            format!("recycled, {opened} again: {reason}")
         }
         Event::RunClosed { reason, .. } if reason.is_empty() => "run closed".to_owned(),
         Event::RunClosed { reason, .. } => format!("run closed: {reason}"),

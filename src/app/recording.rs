@@ -6,6 +6,7 @@ use tui_input::Input as TextInput;
 use super::keys::Action;
 use super::view::{Menu, MenuChoice, MenuItem, OverlayKind, Purpose, Row, Screen, Tone};
 use super::{App, Effect};
+use crate::check::Verdict;
 use crate::journal::{Basis, Ending, Event, Evidence};
 use crate::run::Status;
 use crate::runbook::variables::fill;
@@ -89,8 +90,7 @@ impl App {
             );
         }
         if let Some(gate) = self.run.gate_before(step) {
-            let number = &self.run.runbook().section(gate).number;
-            return Some(format!("gate {number} hasn't passed: P opens the poll"));
+            return Some(self.closed_gate(gate));
         }
         let home = self.run.runbook().step(step).home;
         let next = self.run.read_do_next(home)?;
@@ -102,6 +102,28 @@ impl App {
         Some(format!(
             "read-do: {number} comes first (. goes there, S passes over it with a reason)"
         ))
+    }
+
+    fn closed_gate(&self, at: SectionIndex) -> String {
+        let section = self.run.runbook().section(at);
+        let is_go = section
+            .gate
+            .as_ref()
+            .zip(self.run.gates.get(&at))
+            .is_some_and(|(gate, state)| state.is_go(gate));
+        if is_go {
+            let key = self.bindings.shown(Action::Hold);
+            format!(
+                "GO, but the hold of {} is on: {key} releases it",
+                section.number
+            )
+        } else {
+            let key = self.bindings.shown(Action::Poll);
+            format!(
+                "gate {} hasn't passed: {key} opens the poll",
+                section.number
+            )
+        }
     }
 
     /// `space`: asks for what this step needs, or records it at once.
@@ -200,7 +222,7 @@ impl App {
         let now = self.now;
         let missing: Vec<String> = proofs
             .iter()
-            .filter(|&&proof| self.live.verdict(proof, now) != crate::check::Verdict::Pass)
+            .filter(|&&proof| self.live.verdict(proof, now) != Verdict::Pass)
             .map(|&proof| {
                 format!(
                     "{} {}",
@@ -209,8 +231,13 @@ impl App {
                 )
             })
             .collect();
-        if missing.is_empty() && self.run.runbook().step(step).soak.is_none() {
-            return self.verify(step).into_iter().collect();
+        let definition = self.run.runbook().step(step);
+        if missing.is_empty() && definition.soak.is_none() {
+            return if definition.second {
+                self.finish_recording(step, None)
+            } else {
+                self.verify(step).into_iter().collect()
+            };
         }
         let title = format!(
             "{}: say it is done without proof?",
@@ -283,56 +310,7 @@ impl App {
             self.ask_signature(step, Some(value));
             return Ok(Vec::new());
         }
-        if definition.second {
-            let title = format!("{}: a second person's initials", definition.title);
-            self.prompt(
-                Purpose::SecondPerson(step, Some(value)),
-                &title,
-                "not your own".to_owned(),
-                "",
-            );
-            return Ok(Vec::new());
-        }
-        Ok(self.record_done(step, Some(value), None, Basis::Attested, None))
-    }
-
-    pub(super) fn answer_second(
-        &mut self,
-        step: StepIndex,
-        value: Option<String>,
-        typed: &str,
-    ) -> Result<Vec<Effect>, String> {
-        let initials = self.check_second_person(typed)?;
-        Ok(self.record_done(step, value, Some(initials), Basis::Attested, None))
-    }
-
-    /// Accepts the initials of somebody else.
-    pub(super) fn check_second_person(&self, typed: &str) -> Result<String, String> {
-        let typed = typed.trim();
-        if typed.is_empty() {
-            return Err("initials are needed".to_owned());
-        }
-        if typed.eq_ignore_ascii_case(self.options.operator.trim()) {
-            return Err("that is you: a second person has to confirm".to_owned());
-        }
-        Ok(typed.to_owned())
-    }
-
-    fn finish_recording(&mut self, step: StepIndex, value: Option<String>) -> Vec<Effect> {
-        if self.run.runbook().step(step).second {
-            let title = format!(
-                "{}: a second person's initials",
-                self.run.runbook().step(step).title
-            );
-            self.prompt(
-                Purpose::SecondPerson(step, value),
-                &title,
-                "not your own".to_owned(),
-                "",
-            );
-            return Vec::new();
-        }
-        self.record_done(step, value, None, Basis::Attested, None)
+        Ok(self.finish_recording(step, Some(value)))
     }
 
     pub(super) fn record_done(
@@ -343,6 +321,9 @@ impl App {
         basis: Basis,
         evidence: Option<Evidence>,
     ) -> Vec<Effect> {
+        let against = (basis == Basis::Attested)
+            .then(|| self.against(step))
+            .flatten();
         let step = self.run.runbook().step(step).id.clone();
         self.record(Event::StepDone {
             step,
@@ -350,6 +331,7 @@ impl App {
             value,
             signed,
             evidence,
+            against,
         })
     }
 
@@ -372,6 +354,7 @@ impl App {
                 value,
                 signed: None,
                 evidence: Some(evidence),
+                against: None,
             },
         )
     }
@@ -430,11 +413,8 @@ impl App {
             );
             return Vec::new();
         };
-        if let Some(gate) = hold.gate {
-            let blockers = self.gate_blockers(gate);
-            if !blockers.is_empty() {
-                return self.refuse(&format!("the hold stays: {}", blockers.join(", ")));
-            }
+        if let Some(why) = hold.gate.and_then(|gate| self.why_held(gate)) {
+            return self.refuse(&why);
         }
         self.record(Event::HoldReleased {})
     }
@@ -575,7 +555,7 @@ impl App {
         let options = choice.options.iter().enumerate();
         let items = options
             .map(|(position, option)| {
-                let detail = format!("{} steps", option.steps.len());
+                let detail = text::count(option.steps.len(), "step", "steps");
                 MenuItem::plain(
                     option.title.clone(),
                     detail,
@@ -652,7 +632,7 @@ impl App {
                 .running_attempts()
                 .map(|attempt| format!("attempt {} runs", attempt.number)),
         );
-        let triggers = self.run.pending_triggers();
+        let triggers = self.run.owed_decisions();
         owed.extend(
             triggers
                 .map(|at| format!("a decision about {}", self.run.runbook().triggers[at].title)),

@@ -25,6 +25,8 @@ pub struct Sentinel {
     /// a resolver nor a route to the world, and the targets are seen all the same.
     proven: bool,
     blind: Option<String>,
+    /// Whether to ask even though something is seen well.
+    insists: bool,
     in_flight: bool,
     next: Duration,
 }
@@ -51,6 +53,7 @@ impl Sentinel {
                 .collect(),
             proven: false,
             blind: None,
+            insists: false,
             in_flight: false,
             next: now.monotonic,
         }
@@ -61,13 +64,20 @@ impl Sentinel {
         self.blind.as_deref()
     }
 
+    /// Asks at the next turn whatever is seen, for who is about to act on it.
+    pub(super) fn insist(&mut self) {
+        self.insists = true;
+    }
+
     /// Whether to ask now.
     pub(super) fn take(&mut self, now: Now, verdict: impl Fn(Proof) -> Verdict) -> bool {
         if self.in_flight || now.monotonic < self.next || self.outside.len() < TOGETHER {
             return false;
         }
         self.next = now.monotonic + EVERY;
-        self.in_flight = !self.proven || self.blind.is_some() || self.sees_nothing(verdict);
+        let insists = std::mem::take(&mut self.insists);
+        self.in_flight =
+            insists || !self.proven || self.blind.is_some() || self.sees_nothing(verdict);
         self.in_flight
     }
 
@@ -144,6 +154,7 @@ mod tests {
             outside: (0..checks).map(Proof::Check).collect(),
             proven: false,
             blind: None,
+            insists: false,
             in_flight: false,
             next: Duration::ZERO,
         };
@@ -199,6 +210,16 @@ mod tests {
         );
         assert_eq!(sentinel.answered(Ok(())), Some(Sight::Back));
         assert_eq!(sentinel.blind(), None);
+    }
+
+    #[test]
+    fn rule_13_who_is_about_to_act_has_it_asked_whatever_is_seen() {
+        let mut sentinel = proven(2);
+        sentinel.insist();
+        assert!(!sentinel.take(at(4), |_| Verdict::Pass));
+        assert!(sentinel.take(at(5), |_| Verdict::Pass));
+        sentinel.answered(Ok(()));
+        assert!(!sentinel.take(at(10), |_| Verdict::Pass), "once");
     }
 
     #[test]

@@ -181,8 +181,8 @@ pub enum Purpose {
     Value(StepIndex),
     /// Who signs a step, after its value.
     Signature(StepIndex, Option<String>),
-    /// The initials of the second person for a step that needs one, after its value.
-    SecondPerson(StepIndex, Option<String>),
+    /// The initials of the second person for a step that needs one, after its value, or after how somebody knows.
+    SecondPerson(StepIndex, Option<String>, Option<String>),
     /// Why a step is waived.
     Waive(StepIndex),
     /// Why a step is passed over.
@@ -219,6 +219,8 @@ pub enum Purpose {
     CloseRun,
     /// What to search for.
     Search,
+    /// The directory that takes the run when its disk has failed.
+    WriteElsewhere,
 }
 
 impl Purpose {
@@ -325,6 +327,8 @@ pub enum MenuChoice {
     Decide(Decision),
     /// Start this rollback; asks for the target.
     Rollback(usize),
+    /// Go to the list of what can be taken back.
+    ListUndo,
     /// Fire this manual trigger.
     FireTrigger(usize),
     /// Take this role.

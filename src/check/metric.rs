@@ -32,6 +32,33 @@ pub struct Baseline {
     pub high: f64,
 }
 
+/// A sample, and what has to be known beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The number, or why there is none.
+    pub value: Result<f64, Blind>,
+    /// What makes the number less than it looks.
+    pub caveats: Caveats,
+}
+
+/// What makes a number less than it looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caveats {
+    /// Whether it is only a lower bound: the quantile lies above the histogram's top finite bucket.
+    pub at_least: bool,
+    /// What its source warns of; a number that comes with a warning may be a partial one.
+    pub warnings: Vec<String>,
+}
+
+impl From<Result<f64, Blind>> for Reading {
+    fn from(value: Result<f64, Blind>) -> Self {
+        Self {
+            value,
+            caveats: Caveats::default(),
+        }
+    }
+}
+
 /// The state of one metric in a run.
 ///
 /// - A breach of `warn` warns at once; one of `fail` warns at once and fails when it lasted for `for` without a gap.
@@ -52,6 +79,7 @@ pub struct MetricState {
     believed: Verdict,
     series: Series,
     latest: Option<(Result<f64, Blind>, Now)>,
+    caveats: Caveats,
 }
 
 impl MetricState {
@@ -75,7 +103,19 @@ impl MetricState {
             believed: Verdict::Unknown(Reason::NoData),
             series: Series::keeping(metric.baseline.unwrap_or_default()),
             latest: None,
+            caveats: Caveats::default(),
         }
+    }
+
+    /// Takes in a sample with what has to be known beside it; the flip when the verdict changed with it.
+    pub fn read(&mut self, now: Now, reading: Reading) -> Option<Flip> {
+        self.caveats = reading.caveats;
+        self.observe(now, reading.value)
+    }
+
+    /// What makes the latest number less than it looks.
+    pub fn caveats(&self) -> &Caveats {
+        &self.caveats
     }
 
     /// Takes in a sample; the flip when the verdict changed with it.

@@ -6,7 +6,10 @@ use std::borrow::Cow;
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
@@ -213,6 +216,7 @@ pub fn read_raw(path: &str) -> Result<Source, Failure> {
             io::ErrorKind::NotFound => "check the path; `tminus` lists the runbooks there are",
             io::ErrorKind::IsADirectory => "name a file in it",
             io::ErrorKind::PermissionDenied => "make it readable for you",
+            io::ErrorKind::InvalidInput => "give what comes out of it on standard input, as `-`",
             _ => "check the path and the disk",
         };
         Failure::usage(format!("failed to read {path}"))
@@ -220,7 +224,7 @@ pub fn read_raw(path: &str) -> Result<Source, Failure> {
             .hint(hint)
     };
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
+    let file = open(path).map_err(failed)?;
     file.take(MOST_READ)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
@@ -236,6 +240,27 @@ pub fn read_raw(path: &str) -> Result<Source, Failure> {
         folder: absolute.parent().map_or_else(PathBuf::new, Path::to_owned),
         notice: None,
     })
+}
+
+/// Opens a file. A pipe that nobody writes to would keep us waiting, and a device never ends; what the shell puts in
+/// place of `<(command)` is a pipe too, and is read.
+fn open(path: &str) -> io::Result<File> {
+    if path.starts_with("/dev/fd/") {
+        return File::open(path);
+    }
+    let waiting_for_nobody = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options()
+        .read(true)
+        .custom_flags(waiting_for_nobody)
+        .open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        return Ok(file);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "it is a pipe or a device, not a file",
+    ))
 }
 
 fn read_standard_input() -> Result<Source, Failure> {

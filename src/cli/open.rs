@@ -20,6 +20,7 @@ use crate::journal::{Ending, Entry, Event, Mode};
 use crate::runbook::text::nearest;
 use crate::runbook::variables::{VariableError, VariableErrors, resolve, settle};
 use crate::runbook::{Runbook, Variable};
+use crate::runtime::history::History;
 use crate::runtime::redaction;
 use crate::runtime::session::{Left, Session, drive};
 use crate::runtime::store::{Follower, Journal, fingerprint, this_process};
@@ -95,6 +96,7 @@ pub fn begin(
         probed: Some(filled.runbook),
         journal,
         follower: None,
+        frozen: source.bytes.to_vec(),
         entries: vec![entry],
         folder: source.folder.clone(),
         variables,
@@ -309,7 +311,7 @@ pub fn missing_secrets<'v>(
 /// # Errors
 /// When there is no such run, another process holds it, it is closed, or it is damaged.
 pub fn resume(context: &Context, run: Option<&str>, files: &SecretFiles) -> Outcome {
-    let run = runs::named_or_newest(context, run)?;
+    let (run, others) = runs::named_or_free(context, run)?;
     let mut found = context.store.open(&run)?;
     refuse_closed(&run, &found.entries)?;
     let opened = Opened::of(&found.entries)?;
@@ -330,10 +332,12 @@ pub fn resume(context: &Context, run: Option<&str>, files: &SecretFiles) -> Outc
         runbook,
         journal: None,
         follower: None,
+        frozen: found.runbook,
         demonstration,
         entries: Vec::new(),
     };
     prepared.settle_in(&opened);
+    prepared.notice_resumed(others);
     prepared.notice_missing_secrets();
     let host = this_process();
     let resumed = Event::RunResumed { host };
@@ -385,6 +389,7 @@ pub fn watch(context: &Context, run: Option<&str>) -> Outcome {
         runbook,
         journal: None,
         follower: None,
+        frozen: Vec::new(),
         demonstration: None,
         entries: Vec::new(),
     };
@@ -408,6 +413,8 @@ struct Prepared {
     probed: Option<Runbook>,
     journal: Option<Journal>,
     follower: Option<Follower>,
+    /// The frozen runbook's bytes, where the run is driven.
+    frozen: Vec<u8>,
     entries: Vec<Entry>,
     folder: PathBuf,
     /// All variables, secrets included.
@@ -431,6 +438,16 @@ impl Prepared {
         });
     }
 
+    /// What is different from where it was left.
+    fn notice_resumed(&mut self, others: Option<String>) {
+        self.notices
+            .extend(others.map(|others| format!("also open: {others}")));
+        if self.demonstration.is_some() {
+            let fresh = "the demo service was started anew: what was done to it is gone";
+            self.notices.push(fresh.to_owned());
+        }
+    }
+
     fn notice_missing_secrets(&mut self) {
         let missing = missing_secrets(&self.runbook.variables, &self.variables);
         if !missing.is_empty() {
@@ -449,6 +466,11 @@ impl Prepared {
             runbook: Arc::new(self.runbook),
             probed: self.probed.map(Arc::new),
             run_dir: context.store.run_dir(&self.run).ok(),
+            frozen: self.frozen,
+            history: Some(History {
+                store: context.store.clone(),
+                run: self.run.clone(),
+            }),
             journal: self.journal,
             follower: self.follower,
             entries: self.entries,
@@ -457,7 +479,7 @@ impl Prepared {
             options: app::Options {
                 operator: context.operator.clone(),
                 read_only: !records,
-                coach: self.demonstration.is_some(),
+                coach: context.config.coach.unwrap_or(true),
                 environment: self.environment,
             },
             bindings: context.config.bindings(),

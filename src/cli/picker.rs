@@ -85,7 +85,7 @@ fn row(
         state: run.run_state(now),
         t: run.clock.t(now),
         progress: run.progress(),
-        pending_triggers: run.pending_triggers().count(),
+        pending_triggers: run.owed_decisions().count(),
         overdue: overdue(run, now),
         last: last.map(|entry| entry.at),
         by: last.map(|entry| entry.by.clone()).unwrap_or_default(),

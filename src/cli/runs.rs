@@ -11,7 +11,7 @@ use crate::journal::{Entry, Event};
 use crate::run::Run;
 use crate::runbook::variables::resolve;
 use crate::runbook::{Runbook, Variable, load};
-use crate::runtime::store::Reading;
+use crate::runtime::store::{Listed, Reading};
 
 /// The variable that `--env` sets.
 pub const ENVIRONMENT: &str = "ENVIRONMENT";
@@ -28,6 +28,51 @@ pub fn named_or_newest(context: &Context, run: Option<&str>) -> Result<String, F
         Failure::new(Exit::Failure, "there is no open run")
             .hint("`tminus ls --all` lists closed ones; `tminus run RUNBOOK` starts one")
     })
+}
+
+/// The run to go on with: the named one, or the newest open one that nobody else drives; and what there is besides.
+///
+/// # Errors
+/// When none is named and none is left to go on with.
+pub fn named_or_free(
+    context: &Context,
+    run: Option<&str>,
+) -> Result<(String, Option<String>), Failure> {
+    if let Some(run) = run {
+        return Ok((run.to_owned(), None));
+    }
+    let mut open = context.store.list()?;
+    open.retain(Listed::is_open);
+    let free = open.iter().position(|listed| listed.held_by.is_none());
+    let Some(free) = free else {
+        return Err(nothing_free(&open));
+    };
+    let chosen = open.remove(free).run;
+    Ok((chosen, others_open(&open)))
+}
+
+fn nothing_free(held: &[Listed]) -> Failure {
+    match others_open(held) {
+        None => Failure::new(Exit::Failure, "there is no open run")
+            .hint("`tminus ls --all` lists closed ones; `tminus run RUNBOOK` starts one"),
+        Some(others) => Failure::new(
+            Exit::Held,
+            format!("every open run is driven elsewhere: {others}"),
+        )
+        .hint("leave it there first, or look on with `tminus watch RUN`"),
+    }
+}
+
+/// `also open: demo-2, kestrel-1 (held by 4711@b2)`
+fn others_open(others: &[Listed]) -> Option<String> {
+    let named: Vec<String> = others
+        .iter()
+        .map(|listed| match &listed.held_by {
+            Some(by) => format!("{} (held by {by})", listed.run),
+            None => listed.run.clone(),
+        })
+        .collect();
+    (!named.is_empty()).then(|| named.join(", "))
 }
 
 /// What a run was opened with: the fields of its first entry.

@@ -512,6 +512,12 @@ fn records(run: &Run, index: StepIndex) -> Vec<String> {
     }
     words.extend(
         state
+            .against
+            .iter()
+            .map(|red| format!("attested OVER RED {}: {}", red.source, red.observed)),
+    );
+    words.extend(
+        state
             .reason
             .iter()
             .map(|reason| format!("because {reason}")),
@@ -628,7 +634,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::journal::{Entry, Event};
+    use crate::journal::{Entry, Event, Evidence};
     use crate::runbook::load;
     use crate::runbook::markdown::{import, to_toml};
 
@@ -669,6 +675,7 @@ steps = [
                 value: Some("42".to_owned()),
                 signed: None,
                 evidence: None,
+                against: None,
             },
             Event::NoteAdded {
                 step: Some(step),
@@ -696,6 +703,27 @@ steps = [
             .map(|step| step.title.as_str())
             .collect();
         assert_eq!(titles, ["Roll out ${VERSION}", "Backup size"]);
+    }
+
+    #[test]
+    fn a_tick_over_something_red_says_so() {
+        let (runbook, run) = run(vec![Event::StepDone {
+            step: crate::runbook::StepId("before/checks/backup-size".to_owned()),
+            basis: Basis::Attested,
+            value: None,
+            signed: None,
+            evidence: None,
+            against: Some(Evidence {
+                source: "metric size".to_owned(),
+                observed: "0 GB".to_owned(),
+                at: Timestamp::UNIX_EPOCH,
+            }),
+        }]);
+        let written = export(&runbook, Some(&run));
+        assert!(
+            written.contains("attested OVER RED metric size: 0 GB"),
+            "{written}"
+        );
     }
 
     #[test]

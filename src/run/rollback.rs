@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Run;
-use crate::journal::Entry;
-use crate::runbook::StepIndex;
+use crate::journal::{Direction, Entry};
 
 /// A rollback on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +16,10 @@ pub struct RollbackState {
     pub by: String,
     /// What was typed.
     pub typed: String,
+    /// The trigger that began it by itself: position in the runbook's triggers.
+    pub trigger: Option<usize>,
+    /// Whether its steps still start by themselves.
+    pub unattended: bool,
     /// When it was closed, and whether by proof.
     pub closed: Option<(Timestamp, bool)>,
 }
@@ -47,6 +50,8 @@ impl RollbackState {
             started: entry.at,
             by: entry.by.clone(),
             typed: typed.to_owned(),
+            trigger: None,
+            unattended: false,
             closed: None,
         }
     }
@@ -115,8 +120,10 @@ impl Run {
         let steps = &self.runbook().rollbacks[rollback].steps;
         let commands = steps
             .iter()
-            .filter_map(|&step: &StepIndex| self.runbook().step(step).command.as_ref());
-        let mut times = commands.map(|command| command.takes).peekable();
+            .filter(|&&step| self.runbook().step(step).command.is_some());
+        let mut times = commands
+            .map(|&step| Some(self.usual_time(step, Direction::Run)?.time))
+            .peekable();
         times.peek()?;
         times.sum()
     }

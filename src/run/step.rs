@@ -67,6 +67,8 @@ pub struct StepState {
     pub at: Option<Timestamp>,
     /// The sample behind it.
     pub evidence: Option<Evidence>,
+    /// What was red when a person said that it is done.
+    pub against: Option<Evidence>,
     /// Why it was waived, skipped, reopened or doesn't apply.
     pub reason: Option<String>,
     /// Passed over for now in a read-do section.
@@ -141,12 +143,14 @@ impl Run {
                 value,
                 signed,
                 evidence,
+                against,
             } => self.change(entry, step, |state| {
                 state.status = Status::Done;
                 state.basis = Some(*basis);
                 state.value.clone_from(value);
                 state.signed.clone_from(signed);
                 state.evidence.clone_from(evidence);
+                state.against.clone_from(against);
                 state.reason = None;
                 state.skipped = false;
             }),
@@ -205,6 +209,7 @@ impl Run {
         state.by = Some(entry.by.clone());
         state.at = Some(entry.at);
         state.basis = None;
+        state.against = None;
         state.status = match (direction, outcome) {
             (Direction::Run, Outcome::Exited { code: 0 }) => {
                 state.basis = Some(Basis::Verified);

@@ -442,10 +442,10 @@ pub struct CheckTable {
     pub every: Option<DurationText>,
     /// How long one look may take, shorter than `every`; 3s unless written.
     pub timeout: Option<DurationText>,
-    /// So many failures in a row turn it to fail; 3 unless written.
+    /// So many failures in a row turn it to fail; 3 unless written, 1 for `env` and `file`.
     #[schemars(range(min = 1, max = 1000))]
     pub fail_after: Option<Located<i64>>,
-    /// So many passes in a row turn it back to pass; 2 unless written.
+    /// So many passes in a row turn it back to pass; 2 unless written, 1 for `env` and `file`.
     #[schemars(range(min = 1, max = 1000))]
     pub recover_after: Option<Located<i64>>,
     /// `fail` unless written; with `warn` it warns where it would fail, and stops nothing.

@@ -85,6 +85,13 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
+/// `1 step`, `3 steps`.
+pub fn count(number: impl std::fmt::Display, one: &str, more: &str) -> String {
+    let number = number.to_string();
+    let noun = if number == "1" { one } else { more };
+    format!("{number} {noun}")
+}
+
 /// Reads `500ms`, `90s`, `30m`, `1h30m`, `7d`: whole numbers with units, larger units first.
 ///
 /// # Errors

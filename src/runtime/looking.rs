@@ -15,9 +15,11 @@ use tokio::sync::Semaphore;
 
 use super::session::{SessionError, start_runtime};
 use super::watching::Sight;
-use crate::app::live::format_value;
+use crate::app::live::format_reading;
 use crate::check::metric::judge_alone;
-use crate::check::{Baseline, Blind, Formula, Metric, MetricSource, Now, Reason, Verdict};
+use crate::check::{
+    Baseline, Blind, Caveats, Formula, Metric, MetricSource, Now, Reading, Reason, Verdict,
+};
 use crate::runbook::{Proof, Runbook};
 
 /// So many looks go out together: enough to be quick, few enough not to be an attack on a target.
@@ -168,10 +170,10 @@ impl Eyes {
         }
     }
 
-    async fn sample(&self, metric: usize) -> Result<f64, Blind> {
+    async fn sample(&self, metric: usize) -> Reading {
         let first = self.sample_now(metric).await;
         let definition = &self.runbook.metrics[metric];
-        match &first {
+        match &first.value {
             Err(blind) if blind.reason == Reason::NoData && needs_two_looks(definition) => {
                 tokio::time::sleep(definition.every.min(LONGEST_PAUSE)).await;
                 self.sample_now(metric).await
@@ -180,7 +182,7 @@ impl Eyes {
         }
     }
 
-    async fn sample_now(&self, metric: usize) -> Result<f64, Blind> {
+    async fn sample_now(&self, metric: usize) -> Reading {
         let _turn = self.turns.acquire().await;
         let now = Now {
             wall: Timestamp::now(),
@@ -189,7 +191,11 @@ impl Eyes {
         self.sight.sample(metric, now).await
     }
 
-    fn judged(&self, metric: usize, sample: Result<f64, Blind>, took: Duration) -> Look {
+    fn judged(&self, metric: usize, reading: Reading, took: Duration) -> Look {
+        let Reading {
+            value: sample,
+            caveats,
+        } = reading;
         let definition = &self.runbook.metrics[metric];
         let baseline = self.baselines.get(&metric).copied();
         let verdict = judge_alone(definition, baseline, sample.clone());
@@ -201,7 +207,9 @@ impl Eyes {
         Look {
             of: Proof::Metric(metric),
             verdict,
-            observed: value.map_or_else(String::new, |value| format_value(value, &definition.unit)),
+            observed: value.map_or_else(String::new, |value| {
+                observed(value, &definition.unit, &caveats)
+            }),
             because: because(definition, verdict, &sample),
             value,
             took,
@@ -213,6 +221,15 @@ fn needs_two_looks(metric: &Metric) -> bool {
     match &metric.source {
         MetricSource::Scrape(scrape) => !matches!(scrape.formula, Formula::Value(_)),
         _ => false,
+    }
+}
+
+/// The number, and what its source warns of.
+fn observed(value: f64, unit: &str, caveats: &Caveats) -> String {
+    let number = format_reading(value, unit, caveats);
+    match caveats.warnings.as_slice() {
+        [] => number,
+        warnings => format!("{number} (its source warns: {})", warnings.join("; ")),
     }
 }
 

@@ -97,6 +97,7 @@ fn words_of(event: &mut Event) -> Vec<&mut String> {
         | Event::StepReopened { reason, .. }
         | Event::Decided { reason, .. }
         | Event::RollbackAttested { reason, .. }
+        | Event::RollbackHandedOver { reason, .. }
         | Event::Recycled { reason, .. }
         | Event::RunClosed { reason, .. } => vec![reason],
         Event::NoteAdded { text, .. }
@@ -109,9 +110,11 @@ fn words_of(event: &mut Event) -> Vec<&mut String> {
             value,
             signed,
             evidence,
+            against,
             ..
         } => {
-            let observed = evidence.as_mut().map(|evidence| &mut evidence.observed);
+            let seen = evidence.iter_mut().chain(against);
+            let observed = seen.map(|evidence| &mut evidence.observed);
             value.iter_mut().chain(signed).chain(observed).collect()
         }
         Event::StepContradicted {
@@ -143,6 +146,7 @@ fn words_of(event: &mut Event) -> Vec<&mut String> {
         | Event::BaselineCaptured { .. }
         | Event::DecisionOverdue { .. }
         | Event::RollbackStarted { .. }
+        | Event::RollbackAnnounced { .. }
         | Event::GateReset { .. }
         | Event::Unrecognised { .. } => Vec::new(),
     }

@@ -14,7 +14,7 @@ use super::redaction::{self, Redactor};
 use crate::app::Msg;
 use crate::check::json_path::{JsonPath, json_number};
 use crate::check::scrape::ScrapeState;
-use crate::check::{self, Blind, Judgement, MetricSource, Now, Reason};
+use crate::check::{self, Blind, Caveats, Judgement, MetricSource, Now, Reading, Reason};
 use crate::runbook::Runbook;
 
 /// How the number is found in what a metric's source answered.
@@ -71,18 +71,21 @@ impl Sight {
         }
     }
 
-    /// Samples a metric once. `now` is when it was asked for.
-    ///
-    /// # Errors
-    /// When there is no number: the source can't be seen, or what it says isn't one.
-    pub async fn sample(&self, metric: usize, now: Now) -> Result<f64, Blind> {
+    /// Samples a metric once. `now` is when it was asked for. There is no number when the source can't be seen, or what it says isn't one.
+    pub async fn sample(&self, metric: usize, now: Now) -> Reading {
         let definition = &self.runbook.metrics[metric];
         let fetched = self.prober.fetch(&definition.source, definition.timeout);
-        let read = |fetched| self.readers[metric].number(now, &fetched);
-        fetched.await.and_then(read).map_err(|blind| Blind {
-            detail: self.redactor.redact(&blind.detail),
-            ..blind
-        })
+        let mut reading = match fetched.await {
+            Ok(fetched) => self.readers[metric].read(now, &fetched),
+            Err(blind) => Err(blind).into(),
+        };
+        if let Err(blind) = &mut reading.value {
+            blind.detail = self.redactor.redact(&blind.detail);
+        }
+        for warning in &mut reading.caveats.warnings {
+            *warning = self.redactor.redact(warning);
+        }
+        reading
     }
 }
 
@@ -148,26 +151,38 @@ impl Reader {
         }
     }
 
-    fn number(&self, asked: Now, fetched: &Fetched) -> Result<f64, Blind> {
+    fn read(&self, asked: Now, fetched: &Fetched) -> Reading {
         match self {
             Self::Scrape(state) => {
                 // A poisoned lock only means that an earlier parse panicked; the next page stands on its own.
                 let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-                state.observe(
-                    Now {
-                        monotonic: asked.monotonic + fetched.took,
-                        ..asked
-                    },
-                    &fetched.text,
-                )
+                let now = Now {
+                    monotonic: asked.monotonic + fetched.took,
+                    ..asked
+                };
+                let value = state.observe(now, &fetched.text);
+                let at_least = state.at_least();
+                let warnings = Vec::new();
+                Reading {
+                    value,
+                    caveats: Caveats { at_least, warnings },
+                }
             }
-            Self::Json(path) => json_number(fetched.text.as_bytes(), path),
-            Self::Prometheus => check::prometheus::decode(&fetched.text),
-            Self::Command => check::metric::number(&fetched.text),
+            Self::Json(path) => json_number(fetched.text.as_bytes(), path).into(),
+            Self::Prometheus => {
+                let answer = check::prometheus::answer(&fetched.text);
+                let (at_least, warnings) = (false, answer.warnings);
+                Reading {
+                    value: answer.value,
+                    caveats: Caveats { at_least, warnings },
+                }
+            }
+            Self::Command => check::metric::number(&fetched.text).into(),
             Self::Unreadable(detail) => Err(Blind {
                 reason: Reason::Parse,
                 detail: detail.clone(),
-            }),
+            })
+            .into(),
         }
     }
 }

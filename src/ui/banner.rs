@@ -1,5 +1,7 @@
 //! What stays on every screen until it is answered. Banners take their rows from the log, never from the items.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -8,6 +10,7 @@ use super::pen::Pen;
 use super::text::{between, filled, stopwatch};
 use super::theme::Theme;
 use crate::app::keys::Action;
+use crate::app::unattended::Doing;
 use crate::app::{App, Saving};
 use crate::runbook::TriggerMode;
 
@@ -24,12 +27,19 @@ pub struct Banner {
 
 /// The banners in force, the most urgent first.
 pub fn banners(app: &App, theme: &Theme) -> Vec<Banner> {
-    let mut banners = Vec::new();
+    let mut banners: Vec<Banner> = app
+        .doing()
+        .map(|doing| unasked(app, doing, theme))
+        .into_iter()
+        .collect();
     match &app.saving {
         Saving::Saved => {}
         Saving::Failed(message) => banners.push(not_saved(message, "try again", theme)),
         Saving::Lost(message) => {
-            banners.push(not_saved(message, "nothing more is recorded", theme))
+            let key = app.bindings.key_of(Action::WriteElsewhere);
+            let key = key.map_or_else(String::new, |key| format!("  {key} writes elsewhere"));
+            let answer = format!("nothing more is recorded{key}");
+            banners.push(not_saved(message, &answer, theme));
         }
     }
     banners.extend(app.live.sentinel.blind().map(|why| blind(why, theme)));
@@ -58,6 +68,42 @@ fn blind(why: &str, theme: &Theme) -> Banner {
     }
 }
 
+/// `ROLLBACK IN 7 s  Kubernetes rollback begins by itself: error rate above 1 %           ctrl-c stops it`, and then
+/// `ROLLING BACK BY ITSELF  R1.2 Wait for the rollout                                     ctrl-c takes over`
+fn unasked(app: &App, doing: Doing, theme: &Theme) -> Banner {
+    let runbook = app.run.runbook();
+    let title = |text: &str| filled(text, &app.run.variables).into_owned();
+    let (text, verb) = match doing {
+        Doing::Counting {
+            trigger,
+            rollback,
+            left,
+        } => {
+            let seconds = left.as_secs_f64().ceil();
+            let rollback = title(&runbook.rollbacks[rollback].title);
+            let trigger = title(&runbook.triggers[trigger].title);
+            let text = format!("ROLLBACK IN {seconds} s  {rollback} begins by itself: {trigger}");
+            (text, "stops it")
+        }
+        Doing::Walking { step, waits } => {
+            let step = runbook.step(step);
+            let waits = if waits { "waits for you at " } else { "" };
+            let words = format!("{waits}{} {}", step.number, title(&step.title));
+            (format!("ROLLING BACK BY ITSELF  {words}"), "takes over")
+        }
+    };
+    let answer = if app.options.read_only {
+        String::new()
+    } else {
+        format!("{} {verb}", app.stop_key())
+    };
+    Banner {
+        text,
+        answer,
+        style: theme.banner,
+    }
+}
+
 /// `TRIGGER error rate: errors fail for 2m                    decide within 3:41  B`
 fn fired(app: &App, theme: &Theme, trigger: usize) -> Banner {
     let definition = &app.run.runbook().triggers[trigger];
@@ -73,26 +119,30 @@ fn fired(app: &App, theme: &Theme, trigger: usize) -> Banner {
         .map(|key| key.to_string())
         .unwrap_or_default();
     let now = app.now.wall;
+    let advises = definition.mode == TriggerMode::Advise;
     let (word, time) = match app.run.decision_due(trigger) {
-        Some(due) if due < now => (
-            "OVERDUE",
-            format!("decision late by {}", stopwatch(between(due, now))),
-        ),
+        _ if advises => ("ADVICE", "nothing is owed".to_owned()),
+        Some(due) if due < now => ("OVERDUE", overdue(app, between(due, now))),
         Some(due) => (
             "TRIGGER",
             format!("decide within {}", stopwatch(between(now, due))),
         ),
         None => ("TRIGGER", "decide".to_owned()),
     };
-    let style = if definition.mode == TriggerMode::Advise {
-        theme.warning
-    } else {
-        theme.banner
-    };
+    let style = if advises { theme.warning } else { theme.banner };
     Banner {
         text: format!("{word} {title}: {because}"),
         answer: format!("{time}  {key}"),
         style,
+    }
+}
+
+/// `late by 2:10, call Duty manager (+44 20 7946 0000)`
+fn overdue(app: &App, late: Duration) -> String {
+    let late = format!("late by {}", stopwatch(late));
+    match app.escalation_contact() {
+        Some(contact) => format!("{late}, call {} ({})", contact.name, contact.reach),
+        None => format!("decision {late}"),
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Deadline {
 /// ┌─ Deadlines ───────────────────────┐
 /// │    2:40 HOLD and poll 1.5         │
 /// │    4:10 status update (c)   15:51 │
-/// │   27:40 T-0                 16:15 │
+/// │     27m T-0                 16:15 │
 /// └───────────────────────────────────┘
 /// ```
 pub fn draw(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut Buffer) {
@@ -68,11 +68,12 @@ impl Deadline {
     }
 }
 
+/// Seconds count only for what is near; what is far away stands still, or nothing would be found in the list.
 fn time_left(time: Duration) -> String {
-    if time < Duration::from_hours(10) {
+    if time < Duration::from_mins(10) {
         stopwatch(time)
     } else {
-        age(time)
+        age(Duration::from_mins(time.as_secs() / 60))
     }
 }
 

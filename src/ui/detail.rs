@@ -9,15 +9,16 @@ use super::health::blind;
 use super::items::{gate_state, section_titles};
 use super::page::{LABEL_CELLS, Page, wrapped};
 use super::panel::{Titles, panel};
-use super::text::{age, filled, short_duration, stopwatch, visible, wall, width};
+use super::proof::evidence_words;
+use super::text::{filled, sample_age, short_duration, stopwatch, visible, wall, width};
 use super::theme::{Theme, verdict_mark};
 use crate::app::App;
 use crate::app::command::explain;
 use crate::app::view::Row;
 use crate::check::{Expectation, Verdict};
-use crate::journal::Answer;
+use crate::journal::{Answer, Direction};
 use crate::run::Status;
-use crate::runbook::text::format_duration;
+use crate::runbook::text::{count, format_duration};
 use crate::runbook::{Proof, SectionIndex, Step, StepIndex};
 
 /// The most lines of one text; the step's own screen shows all of it.
@@ -100,7 +101,7 @@ impl Sheet<'_> {
         match verdict {
             Verdict::Unknown(reason) => pen.right(&blind(reason, age_now), style),
             _ => pen
-                .right(&age_now.map(age).unwrap_or_default(), theme.dim)
+                .right(&age_now.map(sample_age).unwrap_or_default(), theme.dim)
                 .right(&app.live.observed(proof), style),
         };
         pen.put(&filled(title, &app.run.variables), style);
@@ -171,7 +172,7 @@ fn draw_step(app: &App, theme: &Theme, step: StepIndex, area: Rect, buffer: &mut
     draw_evidence(&mut sheet, step);
     sheet.maybe("if", definition.condition.as_deref());
     sheet.maybe("why", definition.why.as_deref());
-    draw_command(&mut sheet, definition);
+    draw_command(&mut sheet, step, definition);
     for (at, proof) in app.live.proofs(step).into_iter().enumerate() {
         sheet.proof(if at == 0 { "proof" } else { "" }, proof);
         sheet.expectations(proof);
@@ -225,13 +226,11 @@ fn draw_evidence(sheet: &mut Sheet<'_>, step: StepIndex) {
     let (app, theme) = (sheet.app, sheet.theme);
     let state = app.run.state(step);
     if let Some(evidence) = &state.evidence {
-        let words = format!(
-            "{}: {} at {}",
-            evidence.source,
-            evidence.observed,
-            wall(evidence.at)
-        );
-        sheet.fact("evidence", &words, theme.text);
+        sheet.fact("evidence", &evidence_words(evidence), theme.text);
+    }
+    if let Some(red) = app.overruled(step) {
+        let words = format!("OVER RED {}", evidence_words(&red));
+        sheet.fact("against", &words, theme.alarm);
     }
     sheet.maybe("reason", state.reason.as_deref());
     let attempt = app.run.latest_attempt(step);
@@ -252,7 +251,7 @@ fn draw_evidence(sheet: &mut Sheet<'_>, step: StepIndex) {
     }
 }
 
-fn draw_command(sheet: &mut Sheet<'_>, definition: &Step) {
+fn draw_command(sheet: &mut Sheet<'_>, step: StepIndex, definition: &Step) {
     let Some(command) = &definition.command else {
         return;
     };
@@ -273,9 +272,11 @@ fn draw_command(sheet: &mut Sheet<'_>, definition: &Step) {
         }
     }
     sheet.maybe("undo", command.undo.as_deref());
-    let usual = command
-        .takes
-        .map(|time| format!("usually {}", short_duration(time)));
+    let usual = sheet
+        .app
+        .run
+        .usual_time(step, Direction::Run)
+        .map(|usual| format!("usually {}", short_duration(usual.time)));
     let timeout = command
         .timeout
         .map(|time| format!("stopped after {}", short_duration(time)));
@@ -349,10 +350,10 @@ fn draw_output(sheet: &mut Sheet<'_>, step: StepIndex) {
         return;
     }
     let theme = sheet.theme;
-    sheet
-        .page
-        .pen()
-        .put(&format!("output, {} lines", output.total()), theme.dim);
+    sheet.page.pen().put(
+        &format!("output, {}", count(output.total(), "line", "lines")),
+        theme.dim,
+    );
     let start = output.lines.len().saturating_sub(rows);
     for line in output.lines.range(start..) {
         sheet.page.pen().put(&line.text(), theme.text);
@@ -450,7 +451,7 @@ fn draw_section(
         for option in &choice.options {
             let mut pen = sheet.page.labelled(theme, "option");
             pen.column(&option.title, longest + 2, theme.text)
-                .put(&format!("{} steps", option.steps.len()), theme.dim);
+                .put(&count(option.steps.len(), "step", "steps"), theme.dim);
         }
         sheet.fact(
             "",

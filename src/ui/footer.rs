@@ -1,4 +1,4 @@
-//! The last lines: what was said last, what a newcomer should do, and which keys work here.
+//! The last lines: what was said last, what is next, and which keys work here.
 
 use std::time::Duration;
 
@@ -10,15 +10,16 @@ use super::text::{filled, width};
 use super::theme::Theme;
 use crate::app::App;
 use crate::app::keys::{Action, Binding};
-use crate::app::view::{Row, Tone};
+use crate::app::view::{Screen, Tone};
 use crate::check::Verdict;
+use crate::runbook::StepIndex;
 
 /// How long something calm stays on the message line.
 const CALM: Duration = Duration::from_secs(10);
 /// How long a warning stays. An alarm stays until something else is said.
 const WARNING: Duration = Duration::from_secs(30);
 
-/// Draws the newcomer's line.
+/// Draws the line that says what is next.
 pub fn draw_coach(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     if let Some(line) = app.coach_line() {
         Pen::new(buffer, area, 0)
@@ -40,7 +41,7 @@ pub fn draw_message(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     });
     if let Some(notice) = notice {
         pen.put(&notice.text, theme.tone(notice.tone));
-    } else if let Some(Row::Step(step)) = app.row_under_cursor() {
+    } else if let Some(step) = pointed(app) {
         let definition = app.run.runbook().step(step);
         pen.put(&definition.number, theme.dim).skip(1);
         match trouble(app, step) {
@@ -58,6 +59,14 @@ pub fn draw_message(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
                 pen.put(why.as_deref().unwrap_or(&title), theme.dim)
             }
         };
+    }
+}
+
+/// The step that the screen is about, if it is about one.
+fn pointed(app: &App) -> Option<StepIndex> {
+    match app.view.screen {
+        Screen::Board | Screen::Step(_) | Screen::Rollback => app.current_step(),
+        Screen::Poll(_) | Screen::Log | Screen::Timeline => None,
     }
 }
 
@@ -82,7 +91,7 @@ fn put_answers(app: &App, theme: &Theme, pen: &mut Pen<'_>) {
 }
 
 /// What a step's first proof that doesn't pass says, in full.
-fn trouble(app: &App, step: crate::runbook::StepIndex) -> Option<(Verdict, String)> {
+fn trouble(app: &App, step: StepIndex) -> Option<(Verdict, String)> {
     let proofs = app.live.proofs(step).into_iter();
     let mut verdicts = proofs.map(|proof| (app.live.verdict(proof, app.now), proof));
     let (verdict, proof) = verdicts.find(|(verdict, _)| *verdict != Verdict::Pass)?;

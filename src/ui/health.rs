@@ -9,7 +9,7 @@ use ratatui::style::Style;
 use super::glance::Glance;
 use super::panel::{Titles, panel};
 use super::pen::Pen;
-use super::text::{age, filled, fit, short_duration, width};
+use super::text::{filled, fit, sample_age, short_duration, width};
 use super::theme::{Theme, verdict_mark};
 use crate::app::App;
 use crate::app::view::Panel;
@@ -144,13 +144,13 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
     pen.skip(1).column(mark, mark_cells.max(5), style);
     if let Verdict::Unknown(reason) = verdict {
         // Which check it is comes before why it can't be seen: of the reason only as much as leaves half for the title.
-        let age_now = age_now.map(age).unwrap_or_default();
+        let age_now = age_now.map(sample_age).unwrap_or_default();
         pen.right(&format!("{age_now:>3}"), style);
         let room = pen.room();
         let for_words = room.saturating_sub(width(&title) + 1).max(room / 2);
         pen.right(&fit(&blind(reason, None), for_words), style);
     } else if let Some((judgement, _)) = state.latest() {
-        let age_now = age_now.map(age).unwrap_or_default();
+        let age_now = age_now.map(sample_age).unwrap_or_default();
         pen.right(&format!("{age_now:>3}"), theme.dim);
         let took = short_duration(judgement.took);
         let text_style = if verdict == Verdict::Pass {
@@ -188,7 +188,7 @@ pub fn blind(reason: Reason, age_now: Option<Duration>) -> String {
         reason => reason.to_string(),
     };
     match age_now {
-        Some(time) => format!("{words} {}", age(time)),
+        Some(time) => format!("{words} {}", sample_age(time)),
         None => words,
     }
 }
@@ -226,8 +226,8 @@ mod tests {
             "NO DATA 2m10s"
         );
         assert_eq!(
-            blind(Reason::Timeout, Some(Duration::from_secs(3))),
-            "timed out 3s"
+            blind(Reason::Timeout, Some(Duration::from_secs(7))),
+            "timed out 5s"
         );
         assert_eq!(blind(Reason::NoData, None), "NO DATA");
     }

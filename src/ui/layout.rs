@@ -17,6 +17,9 @@ pub const NARROW: u16 = 80;
 /// Below this size only clock, items and the rollback line are left.
 pub const TINY: (u16, u16) = (60, 16);
 
+/// From this height on there is room for a line that says what is next.
+pub const COACHED: u16 = 24;
+
 /// Rows of big digits.
 const DIGITS_ROWS: u16 = 5;
 
@@ -33,7 +36,7 @@ pub struct Frame {
     pub body: Rect,
     /// What has to be answered.
     pub banners: Rect,
-    /// A newcomer's line, if asked for.
+    /// What to do next, if asked for.
     pub coach: Rect,
     /// The last thing said.
     pub message: Rect,
@@ -87,7 +90,8 @@ pub fn frame(area: Rect, banners: u16, coach: bool) -> Frame {
     let message = take_bottom(&mut rest, 1);
     let spare = log_rows(area).min(rest.height);
     let banners = take_bottom(&mut rest, banners.min(spare));
-    let coach = take_bottom(&mut rest, u16::from(coach && spare > banners.height));
+    let coach = coach && area.height >= COACHED && spare > banners.height;
+    let coach = take_bottom(&mut rest, u16::from(coach));
     Frame {
         header,
         clock,

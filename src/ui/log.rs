@@ -17,6 +17,7 @@ use crate::check::Verdict;
 use crate::journal::{AUTO, Entry, Event};
 use crate::run::Run;
 use crate::runbook::StepId;
+use crate::runbook::text::count;
 
 /// Draws the log: with a frame, or as its last line where there is no room for one.
 ///
@@ -54,7 +55,10 @@ fn titles(app: &App) -> (String, bool) {
         words.push("people only (f)".to_owned());
     }
     if is_scrolled(app) {
-        words.push(format!("{} lines back", app.view.scroll_back));
+        words.push(format!(
+            "{} back",
+            count(app.view.scroll_back, "line", "lines")
+        ));
     }
     let mut late = false;
     if let Some((due, is_late)) = next_message(app) {
@@ -138,9 +142,13 @@ fn entry_style(theme: &Theme, entry: &Entry) -> Style {
         Event::VerdictChanged { to, .. } => theme.verdict(*to),
         Event::TriggerFired { .. }
         | Event::DecisionOverdue { .. }
+        | Event::RollbackAnnounced { .. }
         | Event::RollbackStarted { .. } => theme.alarm,
         Event::AttemptEnded { outcome, .. } if !outcome.is_success() => theme.alarm,
         Event::StepContradicted { .. } => theme.unknown,
+        Event::StepDone {
+            against: Some(_), ..
+        } => theme.warning,
         Event::HoldStarted { .. } | Event::StepWaived { .. } | Event::StepSkipped { .. } => {
             theme.warning
         }

@@ -16,7 +16,7 @@ use super::pen::Pen;
 use super::text::{filled, width};
 use super::theme::Theme;
 use crate::app::App;
-use crate::app::live::format_value;
+use crate::app::live::{format_reading, format_value};
 use crate::app::view::Panel;
 use crate::check::{Baseline, Comparison, Limit, MetricState, Verdict};
 use crate::runbook::text::format_duration;
@@ -163,7 +163,7 @@ impl<'a> MetricView<'a> {
         let style = self.title_style();
         match (self.verdict, self.state.value()) {
             (Verdict::Unknown(reason), _) => (blind(reason, self.state.age(self.app.now)), style),
-            (_, Some(value)) => (format_value(value, ""), style),
+            (_, Some(value)) => (format_reading(value, "", self.state.caveats()), style),
             (_, None) => (String::new(), style),
         }
     }
@@ -173,6 +173,8 @@ impl<'a> MetricView<'a> {
             Verdict::Fail => "!",
             Verdict::Warn => "w",
             Verdict::Unknown(_) => "?",
+            // Its source warns: the number may be a partial one.
+            Verdict::Pass if !self.state.caveats().warnings.is_empty() => "*",
             Verdict::Pass => "",
         }
     }

@@ -187,11 +187,15 @@ pub fn bar(theme: &Theme, share: f64, cells: usize) -> String {
     )
 }
 
-/// The positions of a list that are shown in so many rows: the cursor stays around the middle, and at the ends of
+/// The positions of a list that are shown in so many rows: the cursor stays in the middle half, and at the ends of
 /// the list the window stops.
+///
+/// The window moves by half its height. One that follows every step of the cursor keeps a steadier distance, but sends
+/// the whole list over the line for each key.
 pub fn window(cursor: usize, count: usize, rows: usize) -> Range<usize> {
     let rows = rows.min(count);
-    let start = cursor.saturating_sub(rows / 2).min(count - rows);
+    let half = (rows / 2).max(1);
+    let start = (cursor.saturating_sub(rows / 4) / half * half).min(count - rows);
     start..start + rows
 }
 
@@ -237,6 +241,9 @@ mod tests {
             let shown = window(cursor, count, rows);
             prop_assert!(shown.contains(&cursor));
             prop_assert_eq!(shown.len(), rows.min(count));
+            let (above, below) = (cursor - shown.start, shown.end - 1 - cursor);
+            prop_assert!(above >= rows / 4 || shown.start == 0);
+            prop_assert!(below + 1 >= rows / 4 || shown.end == count);
         }
     }
 }

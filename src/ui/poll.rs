@@ -32,7 +32,7 @@ const EVIDENCE_LABEL: usize = 14;
 ///
 /// ```text
 /// GO/NO-GO 1.5 Go or no-go: Proceed to T-0?
-/// release needs: the poll needs support, ic
+/// in the way: support, ic still to vote
 /// ┌─ Roll call ───────────────────────────────── 3 of 5 answered ─┐
 /// │   ops       bo    GO       15:51:40                           │
 /// │ > support   cy    ......   + GO   - NO-GO   0 absent          │
@@ -116,7 +116,7 @@ fn draw_needs(app: &App, theme: &Theme, page: &mut Page<'_>, at: SectionIndex) {
             pen.put("GO from everyone: the gate is open", theme.good);
         }
         (false, _) => {
-            pen.put("release needs: ", theme.dim)
+            pen.put("in the way: ", theme.dim)
                 .put(&blockers.join("; "), theme.warning);
         }
     }

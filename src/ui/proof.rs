@@ -7,11 +7,12 @@ use std::time::Duration;
 use ratatui::style::Style;
 
 use super::pen::Pen;
-use super::text::age;
+use super::text::{age, wall};
 use super::theme::{Theme, verdict_mark};
 use crate::app::App;
 use crate::app::live::format_value;
 use crate::check::{Limit, Metric, Verdict};
+use crate::journal::Evidence;
 use crate::runbook::Proof;
 
 /// How much of the past a picture in a line shows.
@@ -45,7 +46,9 @@ pub fn draw(app: &App, theme: &Theme, proof: Proof, pen: &mut Pen<'_>) {
         reading_style(theme, verdict),
     )
     .skip(1);
-    if let Proof::Metric(metric) = proof {
+    if let Some(warning) = warning(app, proof) {
+        pen.put("* ", theme.warning).put(warning, theme.warning);
+    } else if let Proof::Metric(metric) = proof {
         draw_picture(app, theme, metric, pen);
     } else if let Some(because) = complaint(app, proof, verdict) {
         pen.put(&because, theme.dim);
@@ -101,6 +104,15 @@ fn value_cells(room: usize) -> usize {
 
 /// Below so many cells there is nothing but mark, name and value.
 const NARROW: usize = 46;
+
+/// What a metric's source warns of: the number may be a partial one.
+fn warning(app: &App, proof: Proof) -> Option<&str> {
+    let Proof::Metric(metric) = proof else {
+        return None;
+    };
+    let warnings = &app.live.metric(metric).caveats().warnings;
+    warnings.first().map(String::as_str)
+}
 
 /// Why a check isn't passing; an old answer doesn't explain why there is no new one.
 fn complaint(app: &App, proof: Proof, verdict: Verdict) -> Option<String> {
@@ -181,6 +193,19 @@ pub fn spark(theme: &Theme, values: &[Option<f64>], reach: Option<f64>) -> Strin
         .iter()
         .map(|value| value.filter(|value| value.is_finite()).map_or(" ", height))
         .collect()
+}
+
+/// `metric error-rate: 0.14 % at 15:47:02Z`
+pub fn evidence_words(evidence: &Evidence) -> String {
+    let Evidence {
+        source,
+        observed,
+        at,
+    } = evidence;
+    match source.split_once(' ') {
+        Some(("attempt", number)) => format!("{observed}, attempt #{number} at {}Z", wall(*at)),
+        _ => format!("{source}: {observed} at {}Z", wall(*at)),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! clock against the budget at the top.
 
 mod deciding;
+mod undoing;
 mod walking;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::page::Page;
+use super::text::short_duration;
 use super::theme::Theme;
 use crate::app::App;
 use crate::runbook::{Proof, Rollback, Subject};
@@ -32,6 +34,15 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
 /// Within which time a rollback has to be done.
 fn budget(app: &App, rollback: &Rollback) -> Option<Duration> {
     rollback.within.or(app.run.runbook().window.rollback_budget)
+}
+
+/// ` for 5:00`, or nothing where one look is enough.
+fn lasting(hold: Duration) -> String {
+    if hold.is_zero() {
+        String::new()
+    } else {
+        format!(" for {}", short_duration(hold))
+    }
 }
 
 /// What has to be watched while this rollback is walked: its proofs, and what its triggers look at.

@@ -9,7 +9,7 @@ use super::pen::Pen;
 use super::text::{filled, width};
 use super::theme::{Theme, verdict_mark};
 use crate::app::App;
-use crate::app::live::format_value;
+use crate::app::live::format_reading;
 use crate::check::Verdict;
 
 /// Draws the strip.
@@ -68,7 +68,10 @@ fn metric_words(app: &App, metric: usize, verdict: Verdict) -> String {
     let title = filled(&definition.title, &app.run.variables);
     match (verdict, state.value()) {
         (Verdict::Unknown(reason), _) => format!("{title} {}", blind(reason, state.age(app.now))),
-        (_, Some(value)) => format!("{title} {}", format_value(value, &definition.unit)),
+        (_, Some(value)) => format!(
+            "{title} {}",
+            format_reading(value, &definition.unit, state.caveats())
+        ),
         (_, None) => title.into_owned(),
     }
 }

@@ -177,6 +177,19 @@ pub fn age(time: Duration) -> String {
     }
 }
 
+/// How old a sample is, rounded down to steps that grow with it: `0s`, `5s`, `2m10s`, `42m`.
+///
+/// A column of ages that all count every second draws the eye, and a slow line, to where nothing happens.
+pub fn sample_age(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let step = match seconds {
+        0..60 => 5,
+        60..600 => 10,
+        _ => 60,
+    };
+    age(Duration::from_secs(seconds - seconds % step))
+}
+
 fn two_units(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
     match small {
         0 => format!("{large}{large_unit}"),
@@ -257,6 +270,11 @@ mod tests {
         assert_eq!(short(6_120_000), "1h42m");
         assert_eq!(short(2 * 86_400_000), "2d");
         assert_eq!(age(Duration::from_millis(400)), "0s");
+        let sampled = |seconds| sample_age(Duration::from_secs(seconds));
+        assert_eq!(
+            [4, 9, 59, 69, 130, 659].map(sampled),
+            ["0s", "5s", "55s", "1m", "2m10s", "10m"]
+        );
         assert_eq!(stopwatch(Duration::from_secs(250)), "4:10");
         assert_eq!(stopwatch(Duration::from_secs(3730)), "1:02:10");
     }

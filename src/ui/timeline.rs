@@ -390,6 +390,7 @@ fn draw_events(app: &App, theme: &Theme, page: &mut Page<'_>) {
         let style = match entry.event {
             Event::TriggerFired { .. }
             | Event::DecisionOverdue { .. }
+            | Event::RollbackAnnounced { .. }
             | Event::RollbackStarted { .. } => theme.alarm,
             Event::HoldStarted { .. } | Event::TargetMoved { .. } | Event::Recycled { .. } => {
                 theme.warning

@@ -37,10 +37,11 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>) {
     let area = page.rest();
     let pending: Vec<usize> = app.run.pending_triggers().collect();
     let waiting = format!("{} waiting for a decision", pending.len());
+    let quiet = quiet_words(app);
     let titles = if pending.is_empty() {
         Titles {
             left: "Triggers",
-            right: "nothing has fired",
+            right: &quiet,
             ..Titles::default()
         }
     } else {
@@ -68,6 +69,20 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>) {
     }
 }
 
+/// That nothing has fired, or that what fired was answered.
+fn quiet_words(app: &App) -> String {
+    let fired = app
+        .run
+        .triggers
+        .iter()
+        .filter(|state| state.fired.is_some());
+    match fired.count() {
+        0 => "nothing has fired".to_owned(),
+        1 => "1 fired and was answered".to_owned(),
+        more => format!("{more} fired and were answered"),
+    }
+}
+
 /// A trigger that waits for a decision, with why it fired and how long there is left.
 fn draw_pending(app: &App, theme: &Theme, page: &mut Page<'_>, trigger: usize) {
     let Some(fired) = &app.run.triggers[trigger].fired else {
@@ -77,7 +92,7 @@ fn draw_pending(app: &App, theme: &Theme, page: &mut Page<'_>, trigger: usize) {
     let mut pen = page.pen();
     pen.put("[!] ", theme.alarm);
     let decide = match app.run.decision_due(trigger) {
-        _ if definition.mode == TriggerMode::Advise => "advice only".to_owned(),
+        _ if definition.mode == TriggerMode::Advise => "advice, nothing is owed".to_owned(),
         Some(due) if due <= app.now.wall => format!(
             "decision OVERDUE by {}",
             stopwatch(between(due, app.now.wall))

@@ -130,7 +130,12 @@ impl Stage {
             reason: Reason::Timeout,
             detail: "no answer".to_owned(),
         });
-        stage.send(Msg::Sampled { metric: 1, sample }).wait(20);
+        stage
+            .send(Msg::Sampled {
+                metric: 1,
+                sample: sample.into(),
+            })
+            .wait(20);
         stage.measured(0.04).wait(5).measured(0.05).measured(0.05);
         stage.keys("2 x y");
         stage
@@ -249,6 +254,7 @@ impl Stage {
                 value,
                 signed: None,
                 evidence: None,
+                against: None,
             },
         );
     }
@@ -274,7 +280,7 @@ impl Stage {
             {
                 self.send(Msg::Sampled {
                     metric,
-                    sample: Ok(value),
+                    sample: Ok(value).into(),
                 });
             }
             self.wait(5);

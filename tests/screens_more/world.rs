@@ -26,7 +26,27 @@ impl World {
     }
 
     pub fn with_mode(mode: Mode) -> Self {
-        let loaded = tminus::runbook::load("kestrel.toml", include_bytes!("kestrel.toml"));
+        Self::with_text(mode, include_str!("kestrel.toml"))
+    }
+
+    /// The trigger on errors may go back by itself.
+    pub fn automatic() -> Self {
+        let text = include_str!("kestrel.toml");
+        let text = text.replacen(
+            "rollback = [\"k8s\"]",
+            "rollback = [\"k8s\"]\nmode = \"auto\"",
+            1,
+        );
+        let text = text.replacen(
+            "title  = \"Kubernetes rollback\"",
+            "title  = \"Kubernetes rollback\"\nauto = true",
+            1,
+        );
+        Self::with_text(Mode::Live, &text)
+    }
+
+    fn with_text(mode: Mode, text: &str) -> Self {
+        let loaded = tminus::runbook::load("kestrel.toml", text.as_bytes());
         let runbook = Arc::new(
             loaded
                 .runbook
@@ -148,7 +168,7 @@ impl World {
         for (metric, value) in [(0, 0.05), (1, 312.0)] {
             self.send(Msg::Sampled {
                 metric,
-                sample: Ok(value),
+                sample: Ok(value).into(),
             });
         }
         self.check(1, Verdict::Unknown(Reason::Timeout), "")
@@ -177,7 +197,7 @@ impl World {
         for &value in values {
             self.send(Msg::Sampled {
                 metric,
-                sample: Ok(value),
+                sample: Ok(value).into(),
             })
             .wait(5);
         }
@@ -190,7 +210,10 @@ impl World {
             reason: Reason::Timeout,
             detail: "no answer".to_owned(),
         });
-        self.send(Msg::Sampled { metric, sample })
+        self.send(Msg::Sampled {
+            metric,
+            sample: sample.into(),
+        })
     }
 
     fn latest_attempt(&self) -> u64 {
@@ -244,6 +267,7 @@ impl World {
                 value: definition.record.as_ref().map(|_| "22".to_owned()),
                 signed: None,
                 evidence: None,
+                against: None,
             };
             self.recorded("bo", done);
             self.wait(60);

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tminus::app::command::GRACE;
+use tminus::app::unattended::NOTICE;
 use tminus::app::{Effect, Msg, Spawn, Stop};
-use tminus::journal::Event;
+use tminus::journal::{AUTO, Event};
 
 /// The part of a message that can justify an effect.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,8 @@ pub enum Cause {
     },
     /// The wish to stop a command is on disk.
     Interrupted(u64),
+    /// That a rollback begins by itself is on disk.
+    Announced,
     /// Nothing that may lead to a command or a signal.
     Other,
 }
@@ -36,6 +39,7 @@ impl From<&Msg> for Cause {
                 command: command.clone(),
             },
             Event::AttemptInterrupted { attempt } => Self::Interrupted(*attempt),
+            Event::RollbackAnnounced { .. } => Self::Announced,
             _ => Self::Other,
         }
     }
@@ -47,9 +51,16 @@ pub struct Law {
     spawned: BTreeSet<u64>,
     /// Attempts that got TERM and no KILL yet.
     terminated: BTreeMap<u64, Duration>,
+    /// When it was announced last that a rollback begins by itself.
+    announced: Option<Duration>,
 }
 
 impl Law {
+    /// The program was started again: what was announced before it doesn't count any more.
+    pub fn forget_announcements(&mut self) {
+        self.announced = None;
+    }
+
     /// Judges what a message led to; an error names the breach.
     ///
     /// `acts` says whether the session may act at all: a read-only one sees what others recorded and follows nothing up.
@@ -60,11 +71,18 @@ impl Law {
         cause: &Cause,
         effects: &[Effect],
     ) -> Result<(), String> {
+        if *cause == Cause::Announced {
+            self.announced = Some(now);
+        }
         for effect in effects {
             match effect {
                 Effect::Record { .. } | Effect::Spawn(_) | Effect::Signal { .. } if !acts => {
                     return Err(format!("a read-only session asked for {effect:?}"));
                 }
+                Effect::Record {
+                    by,
+                    event: Event::RollbackStarted { .. },
+                } if by == AUTO => self.judge_beginning(now)?,
                 Effect::Spawn(spawn) => self.judge_spawn(cause, spawn)?,
                 Effect::Signal {
                     attempt,
@@ -82,6 +100,16 @@ impl Law {
                 Err(format!("attempt {attempt} was recorded and not started"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// A rollback begins by itself only when this session announced it, and long enough ago.
+    fn judge_beginning(&mut self, now: Duration) -> Result<(), String> {
+        match self.announced.take() {
+            Some(at) if now >= at + NOTICE => Ok(()),
+            at => Err(format!(
+                "a rollback began by itself at {now:?}, announced {at:?}"
+            )),
         }
     }
 

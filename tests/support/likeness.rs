@@ -38,6 +38,7 @@ pub fn difference(live: &Run, resumed: &Run, now: Timestamp) -> Option<String> {
         ("attempts", live.attempts == resumed.attempts),
         ("triggers", live.triggers == resumed.triggers),
         ("rollback", live.rollback == resumed.rollback),
+        ("announcement", live.announced == resumed.announced),
         ("decision", live.decision == resumed.decision),
         ("baselines", live.baselines == resumed.baselines),
         ("roles", live.roles == resumed.roles),

@@ -45,6 +45,8 @@ pub struct Asked {
     pub signals: Vec<(u64, Stop)>,
     /// Texts for the clipboard.
     pub copied: Vec<String>,
+    /// Directories that the run was to be written to, and with how many entries.
+    pub elsewhere: Vec<(String, usize)>,
     /// How often the bell was to ring.
     pub bells: usize,
     /// Whether the program was to be left.
@@ -65,6 +67,8 @@ pub struct World {
     pub checks: BTreeMap<usize, Verdict>,
     /// What each metric reads when it is sampled; nothing until arranged.
     pub metrics: BTreeMap<usize, Result<f64, Reason>>,
+    /// Whether looks are answered only when they are released.
+    pub looks_wait: bool,
     /// What is wrong at our own end of the network.
     pub sight: Result<(), String>,
     /// The breach of a law, if there was one.
@@ -75,6 +79,8 @@ pub struct World {
     chain: Chain,
     to_record: VecDeque<(String, Event)>,
     answers: VecDeque<Msg>,
+    /// Answers to looks, as they were when they were asked for.
+    looks: Vec<Msg>,
 }
 
 /// A runbook from its text, with variables filled in; the mistakes when it has any.
@@ -119,6 +125,7 @@ impl World {
             asked: Asked::default(),
             checks: BTreeMap::new(),
             metrics: BTreeMap::new(),
+            looks_wait: false,
             sight: Ok(()),
             breach: None,
             runbook,
@@ -127,6 +134,7 @@ impl World {
             chain,
             to_record: VecDeque::new(),
             answers: VecDeque::new(),
+            looks: Vec::new(),
         };
         world.start();
         world
@@ -144,6 +152,8 @@ impl World {
         let entries = self.entries();
         self.to_record.clear();
         self.answers.clear();
+        self.looks.clear();
+        self.law.forget_announcements();
         self.app = App::new(Arc::clone(&self.runbook), entries, options, self.now);
         self.start();
     }
@@ -199,6 +209,12 @@ impl World {
         self.send(Msg::Tick);
     }
 
+    /// Both clocks run on while the program is stopped; what it is told first when it goes on is that.
+    pub fn stop(&mut self, time: Duration) {
+        self.advance(time);
+        self.send(Msg::Slept);
+    }
+
     fn advance(&mut self, time: Duration) {
         self.now.monotonic += time;
         self.now.wall = self
@@ -248,7 +264,13 @@ impl World {
                 }
                 Effect::Bell => self.asked.bells += 1,
                 Effect::Copy(text) => self.asked.copied.push(text),
-                Effect::OpenLink(_) => {}
+                Effect::WriteElsewhere { dir, entries } => {
+                    self.asked.elsewhere.push((dir.clone(), entries.len()));
+                    let result = Ok(());
+                    self.answers
+                        .push_back(Msg::WrittenElsewhere { dir, result });
+                }
+                Effect::OpenLink(_) | Effect::Page(_) => {}
                 Effect::Leave => self.asked.left = true,
             }
         }
@@ -282,7 +304,7 @@ impl World {
             because,
             took: Duration::from_millis(20),
         };
-        self.answers.push_back(Msg::Checked { check, judgement });
+        self.see(Msg::Checked { check, judgement });
     }
 
     fn sample(&mut self, metric: usize) {
@@ -295,7 +317,26 @@ impl World {
             reason,
             detail: String::new(),
         });
-        self.answers.push_back(Msg::Sampled { metric, sample });
+        self.see(Msg::Sampled {
+            metric,
+            sample: sample.into(),
+        });
+    }
+
+    fn see(&mut self, answer: Msg) {
+        if self.looks_wait {
+            self.looks.push(answer);
+        } else {
+            self.answers.push_back(answer);
+        }
+    }
+
+    /// Looks that waited are answered, and further ones at once.
+    pub fn release_looks(&mut self) {
+        self.looks_wait = false;
+        for answer in std::mem::take(&mut self.looks) {
+            self.send(answer);
+        }
     }
 
     fn answer_records(&mut self) {

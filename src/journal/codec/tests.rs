@@ -93,6 +93,7 @@ fn one_of_each() -> Vec<Event> {
             value: Some("3.2 %".to_owned()),
             signed: None,
             evidence: Some(evidence()),
+            against: None,
         },
         Event::StepContradicted {
             step: step(),
@@ -161,6 +162,15 @@ fn one_of_each() -> Vec<Event> {
         Event::RollbackStarted {
             rollback: text(),
             typed: text(),
+            trigger: Some(text()),
+        },
+        Event::RollbackAnnounced {
+            rollback: text(),
+            trigger: text(),
+        },
+        Event::RollbackHandedOver {
+            trigger: text(),
+            reason: text(),
         },
         Event::RollbackVerified {
             rollback: text(),
@@ -184,6 +194,14 @@ fn one_of_each() -> Vec<Event> {
         Event::RunClosed {
             ending: crate::journal::Ending::Launched,
             reason: text(),
+        },
+        Event::StepDone {
+            step: step(),
+            basis: Basis::Attested,
+            value: None,
+            signed: None,
+            evidence: None,
+            against: Some(evidence()),
         },
     ]
 }
@@ -296,15 +314,19 @@ fn any_step_event() -> impl Strategy<Value = Event> {
             basis,
             option::of(text()),
             option::of(text()),
+            option::of(any_evidence()),
             option::of(any_evidence())
         )
-            .prop_map(|(step, basis, value, signed, evidence)| Event::StepDone {
-                step,
-                basis,
-                value,
-                signed,
-                evidence
-            }),
+            .prop_map(
+                |(step, basis, value, signed, evidence, against)| Event::StepDone {
+                    step,
+                    basis,
+                    value,
+                    signed,
+                    evidence,
+                    against
+                }
+            ),
         (step(), any_evidence())
             .prop_map(|(step, evidence)| Event::StepContradicted { step, evidence }),
         (step(), text()).prop_map(|(step, reason)| Event::StepWaived { step, reason }),
@@ -408,7 +430,17 @@ fn any_alarm_event() -> impl Strategy<Value = Event> {
                 reason,
             }
         }),
-        (text(), text()).prop_map(|(rollback, typed)| Event::RollbackStarted { rollback, typed }),
+        (text(), text(), option::of(text())).prop_map(|(rollback, typed, trigger)| {
+            Event::RollbackStarted {
+                rollback,
+                typed,
+                trigger,
+            }
+        }),
+        (text(), text())
+            .prop_map(|(rollback, trigger)| Event::RollbackAnnounced { rollback, trigger }),
+        (text(), text())
+            .prop_map(|(trigger, reason)| Event::RollbackHandedOver { trigger, reason }),
         (text(), vec(any_evidence(), 0..3))
             .prop_map(|(rollback, evidence)| Event::RollbackVerified { rollback, evidence }),
         (text(), text())

@@ -101,6 +101,11 @@ fn draw_picture(view: &MetricView<'_>, area: Rect, buffer: &mut Buffer) {
     }
     pen.put(&view.title, view.title_style()).skip(2);
     pen.put(&reading, style);
+    if let Some(warning) = view.state.caveats().warnings.first() {
+        pen.skip(2)
+            .put("* ", view.theme.warning)
+            .put(warning, view.theme.warning);
+    }
     for row in 0..usize::from(rows) {
         let height = usize::from(rows) - 1 - row;
         let mut pen = page.pen();

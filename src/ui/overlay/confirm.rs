@@ -7,13 +7,15 @@ use ratatui::layout::{Position, Rect};
 
 use super::{Content, Words, badge, inner_cells, keys, paragraph, popup};
 use crate::app::App;
+use crate::app::friction::Haste;
 use crate::app::view::{Ask, Confirm};
 use crate::journal::Direction;
+use crate::run::usual::Expected;
 use crate::runbook::{Home, Level};
 use crate::ui::page::{span, wrapped};
 use crate::ui::panel::Titles;
 use crate::ui::step::level_style;
-use crate::ui::text::{filled, short_duration};
+use crate::ui::text::{filled, short_duration, stopwatch};
 use crate::ui::theme::Theme;
 
 /// The most lines of a command that a dialog shows; a longer one says so, loudly.
@@ -30,7 +32,7 @@ const LABEL: usize = 9;
 /// │                                                         │
 /// │ target   prod-eu                                        │
 /// │ undo     kubectl -n kestrel rollout undo deploy/api     │
-/// │ takes    2m30s, stopped after 10m                       │
+/// │ takes    2m30s (measured 3 times), stopped after 10m    │
 /// │                                                         │
 /// │ y runs it   any other key: nothing runs                 │
 /// └─────────────────────────────────────────────────────────┘
@@ -72,6 +74,7 @@ fn about(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words
             theme.text,
         ),
     ]];
+    lines.extend(warnings(app, theme, confirm, cells));
     lines.push(Vec::new());
     lines.extend(command_lines(theme, &confirm.text, cells));
     lines.push(Vec::new());
@@ -80,26 +83,48 @@ fn about(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words
         lines.push(labelled(theme, "in", dir));
     }
     match (&command.undo, confirm.direction) {
-        (_, Direction::Undo) => lines.push(labelled(theme, "this is", "the step's undo")),
-        (Some(undo), _) => {
-            let undo = wrapped(undo, cells.saturating_sub(LABEL));
-            let labels = std::iter::once("undo").chain(std::iter::repeat(""));
-            lines.extend(
-                labels
-                    .zip(undo)
-                    .map(|(label, line)| labelled(theme, label, &line)),
-            );
-        }
+        // Neither the usual time nor the limit of the command is its undo's.
+        (_, Direction::Undo) => lines.extend(labelled_text(theme, "undoes", &command.run, cells)),
+        (Some(undo), _) => lines.extend(labelled_text(theme, "undo", undo, cells)),
         (None, _) if command.level == Level::Safe || is_rollback_step(app, confirm) => {}
         (None, _) if command.level == Level::Ponr => lines.push(labelled(theme, "undo", "none")),
         (None, _) => lines.push(labelled(theme, "undo", "none: only a rollback goes back")),
     }
-    lines.push(labelled(
-        theme,
-        "takes",
-        &time_words(command.takes, command.timeout),
-    ));
+    if confirm.direction == Direction::Run {
+        let takes = time_words(usual(app, confirm), command.timeout);
+        lines.push(labelled(theme, "takes", &takes));
+    }
     lines.push(Vec::new());
+    lines
+}
+
+/// Why more is asked than the level says, and what stands on top of what is to be undone.
+fn warnings(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words> {
+    let Some(step) = confirm.step else {
+        return Vec::new();
+    };
+    let haste = app.haste(step, confirm.direction).map(|haste| match haste {
+        Haste::Early(left) => vec![
+            span(format!(" T-0 IS IN {} ", stopwatch(left)), theme.banner),
+            span("  too soon, so more is asked (`:` moves T-0)", theme.strong),
+        ],
+        Haste::Held(reason) => vec![
+            span(" THE CLOCK IS HELD ", theme.banner),
+            span(format!("  {reason}"), theme.strong),
+        ],
+    });
+    let mut lines: Vec<Words> = haste.into_iter().collect();
+    if confirm.direction == Direction::Undo {
+        let on_top = app.run.done_on_top(step);
+        if !on_top.is_empty() {
+            let numbers: Vec<&str> = on_top
+                .iter()
+                .map(|&step| app.run.runbook().step(step).number.as_str())
+                .collect();
+            let words = format!("ran after it and isn't undone: {}", numbers.join(", "));
+            lines.extend(paragraph(&words, cells, theme.warning));
+        }
+    }
     lines
 }
 
@@ -141,6 +166,16 @@ fn labelled(theme: &Theme, label: &str, words: &str) -> Words {
     ]
 }
 
+/// A label with a text over as many lines as it needs.
+fn labelled_text(theme: &Theme, label: &str, text: &str, cells: usize) -> Vec<Words> {
+    let lines = wrapped(text, cells.saturating_sub(LABEL));
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    labels
+        .zip(lines)
+        .map(|(label, line)| labelled(theme, label, &line))
+        .collect()
+}
+
 fn level_words(level: Level, written: bool) -> &'static str {
     match (level, written) {
         (Level::Safe, _) => "reads only",
@@ -151,8 +186,28 @@ fn level_words(level: Level, written: bool) -> &'static str {
     }
 }
 
-fn time_words(takes: Option<Duration>, timeout: Option<Duration>) -> String {
-    let takes = takes.map_or_else(|| "not known".to_owned(), short_duration);
+fn usual(app: &App, confirm: &Confirm) -> Option<Expected> {
+    match confirm.step {
+        Some(step) => app.run.usual_time(step, confirm.direction),
+        None => confirm
+            .command
+            .takes
+            .map(|time| Expected { time, measured: 0 }),
+    }
+}
+
+/// `2m30s (measured 3 times), stopped after 10m`
+fn time_words(usual: Option<Expected>, timeout: Option<Duration>) -> String {
+    let takes = match usual {
+        None => "not known".to_owned(),
+        Some(Expected { time, measured: 0 }) => short_duration(time),
+        Some(Expected { time, measured: 1 }) => {
+            format!("{} (measured once)", short_duration(time))
+        }
+        Some(Expected { time, measured }) => {
+            format!("{} (measured {measured} times)", short_duration(time))
+        }
+    };
     let timeout = timeout.map_or_else(
         || "no time limit".to_owned(),
         |timeout| format!("stopped after {}", short_duration(timeout)),

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::budget;
+use super::{budget, lasting, undoing};
 use crate::app::App;
 use crate::app::keys::Action;
+use crate::journal::Direction;
 use crate::ui::page::{Page, bar, padded, wrapped};
 use crate::ui::panel::{Titles, panel};
 use crate::ui::pen::Pen;
 use crate::ui::step::{key, level_style};
-use crate::ui::text::{filled, short_duration, stopwatch};
+use crate::ui::text::{filled, stopwatch};
 use crate::ui::theme::{Theme, verdict_mark};
 use crate::ui::{proof, triggers};
 
@@ -34,8 +35,11 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>) {
     );
     let area = page.take(triggers::rows(app).min(page.left() / 2));
     triggers::draw(app, theme, &mut page.part(area));
-    let area = page.rest();
+    let undoing = undoing::rows(app, page.left() / 3);
+    let area = page.take(page.left().saturating_sub(undoing));
     draw_ways(app, theme, &mut page.part(area));
+    let area = page.rest();
+    undoing::draw(app, theme, &mut page.part(area));
 }
 
 fn draw_ways(app: &App, theme: &Theme, page: &mut Page<'_>) {
@@ -60,8 +64,9 @@ fn draw_ways(app: &App, theme: &Theme, page: &mut Page<'_>) {
     );
     let mut page = Page::new(page.buffer(), padded(inner));
     if offered.is_empty() {
-        let why = "this runbook has no way back for the options that were taken: stop, hold (H) and get help";
-        page.pen().put(why, theme.warning);
+        for line in wrapped(&app.without_rollback(), page.cells()) {
+            page.pen().put(&line, theme.warning);
+        }
     }
     // Every way gets its heading before any gets its details.
     let spare = page.left().saturating_sub(offered.len());
@@ -125,12 +130,13 @@ fn draw_details(app: &App, theme: &Theme, page: &mut Page<'_>, position: usize, 
     } else {
         definition.steps.len()
     };
-    for &step in &definition.steps[..shown] {
-        let step = runbook.step(step);
+    for &index in &definition.steps[..shown] {
+        let step = runbook.step(index);
         let mut pen = page.pen();
         pen.skip(3);
         if let Some(command) = &step.command {
-            let takes = command.takes.map_or_else(|| "....".to_owned(), stopwatch);
+            let usual = app.run.usual_time(index, Direction::Run);
+            let takes = usual.map_or_else(|| "....".to_owned(), |usual| stopwatch(usual.time));
             pen.right(&format!("{takes:>6}"), theme.dim)
                 .right(command.level.name(), level_style(theme, command.level));
         }
@@ -151,11 +157,7 @@ fn draw_details(app: &App, theme: &Theme, page: &mut Page<'_>, position: usize, 
 /// `then all of this has to hold for 5:00: [ok] api  [!] error rate`
 fn draw_verify_line(app: &App, theme: &Theme, pen: &mut Pen<'_>, position: usize) {
     let definition = &app.run.runbook().rollbacks[position];
-    let lasting = if definition.hold.is_zero() {
-        String::new()
-    } else {
-        format!(" for {}", short_duration(definition.hold))
-    };
+    let lasting = lasting(definition.hold);
     pen.skip(3)
         .put(&format!("proved when good{lasting}:"), theme.dim);
     for &proof in &definition.verify {

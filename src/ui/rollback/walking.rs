@@ -6,10 +6,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use super::{budget, cause, watched};
+use super::{budget, cause, lasting, undoing, watched};
 use crate::app::App;
 use crate::app::command::explain;
 use crate::app::keys::Action;
+use crate::app::unattended::Doing;
+use crate::journal::Direction;
 use crate::run::rollback::RollbackStage;
 use crate::run::{RollbackState, Status};
 use crate::runbook::{Proof, Rollback, StepIndex};
@@ -67,8 +69,22 @@ pub fn draw(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackState
     } else {
         owed.len().min(8) + 2
     };
-    let area = page.take(page.left().saturating_sub(owed_rows).max(3));
+    let steps = app.run.rollback_steps().len() + 4;
+    let spare = page.left().saturating_sub(owed_rows + steps);
+    let at_undo = app.view.rollback_cursor >= app.run.rollback_steps().len();
+    // Where both don't fit, the list that is worked on is the one that shows.
+    let undoing = undoing::rows(
+        app,
+        if at_undo {
+            spare.max(page.left() / 3)
+        } else {
+            spare
+        },
+    );
+    let area = page.take(page.left().saturating_sub(owed_rows + undoing).max(3));
     draw_steps(app, theme, &mut page.part(area), definition, stage);
+    let area = page.take(undoing);
+    undoing::draw(app, theme, &mut page.part(area));
     if !owed.is_empty() {
         let area = page.rest();
         draw_owed(theme, &mut page.part(area), &owed);
@@ -90,7 +106,12 @@ fn draw_stages(
         }
         None => "NO TRIGGER".to_owned(),
     };
-    let decided = format!("DECIDED {}", wall(state.started));
+    let verb = if state.trigger.is_some() {
+        "BY ITSELF"
+    } else {
+        "DECIDED"
+    };
+    let decided = format!("{verb} {}", wall(state.started));
     let (steps, verify, closed) = match stage {
         RollbackStage::Steps { done, total } => (
             format!("[STEPS {done}/{total}]"),
@@ -174,14 +195,19 @@ fn remaining(app: &App) -> Option<Duration> {
         .rollback_steps()
         .into_iter()
         .filter(|&step| !app.run.is_settled(step));
-    open.filter_map(|step| Some((step, app.run.runbook().step(step).command.as_ref()?)))
-        .map(|(step, command)| {
+    open.filter(|&step| app.run.runbook().step(step).command.is_some())
+        .map(|step| {
             let running = app
                 .run
                 .latest_attempt(step)
                 .filter(|attempt| attempt.is_running());
             let spent = running.map_or(Duration::ZERO, |attempt| elapsed(app, attempt));
-            Some(command.takes?.saturating_sub(spent))
+            Some(
+                app.run
+                    .usual_time(step, Direction::Run)?
+                    .time
+                    .saturating_sub(spent),
+            )
         })
         .sum()
 }
@@ -212,8 +238,12 @@ fn draw_cause(app: &App, theme: &Theme, page: &mut Page<'_>, state: &RollbackSta
             page.pen().put(&fired.because, theme.text);
         }
     }
-    let typed = format!("decided by {}, typed \"{}\"", state.by, state.typed);
-    page.pen().put(&typed, theme.text);
+    let decided = if state.trigger.is_some() {
+        "began by itself: nobody stopped it".to_owned()
+    } else {
+        format!("decided by {}, typed \"{}\"", state.by, state.typed)
+    };
+    page.pen().put(&decided, theme.text);
     draw_status_message(app, theme, &mut page.pen(), state);
 }
 
@@ -252,13 +282,17 @@ fn impact_title(
         .verified_since
         .map(|since| app.now.monotonic.saturating_sub(since));
     let needed = short_duration(definition.hold);
+    let lasting = lasting(definition.hold);
     match (stage, held) {
         (RollbackStage::Steps { .. }, _) => {
-            ("Impact now", format!("then good for {needed}"), theme.dim)
+            ("Impact now", format!("has to be good{lasting}"), theme.dim)
         }
         (RollbackStage::Closed { verified: true }, _) => ("Proof", "held".to_owned(), theme.good),
         (RollbackStage::Closed { verified: false }, _) => {
             ("Proof", "not proved".to_owned(), theme.warning)
+        }
+        (RollbackStage::Verify, Some(_)) if definition.hold.is_zero() => {
+            ("Proof", "good".to_owned(), theme.good)
         }
         (RollbackStage::Verify, Some(held)) => (
             "Proof",
@@ -267,7 +301,7 @@ fn impact_title(
         ),
         (RollbackStage::Verify, None) => (
             "Proof",
-            format!("not all good yet, then {needed}"),
+            format!("has to be good{lasting}, isn't yet"),
             theme.warning,
         ),
     }
@@ -329,7 +363,7 @@ fn draw_steps(
         Titles {
             left: &title,
             right: order,
-            focused: true,
+            focused: app.view.rollback_cursor < app.run.rollback_steps().len(),
             ..Titles::default()
         },
     );
@@ -346,7 +380,7 @@ fn draw_steps(
             theme,
             &mut page.pen(),
             steps[position],
-            position == cursor,
+            position == app.view.rollback_cursor,
         );
     }
     for note in notes {
@@ -371,13 +405,17 @@ fn after_lines(
         .collect::<Vec<_>>()
         .join(", ");
     let verify = format!(
-        "--- verify: {names}; all good for {} ---",
-        short_duration(definition.hold)
+        "--- verify: {names}; all good{} ---",
+        lasting(definition.hold)
     );
-    let each = format!(
-        "started once by one decision; each step then needs only {} and y",
-        key(app, Action::RunCommand)
-    );
+    let each = if matches!(app.doing(), Some(Doing::Walking { .. })) {
+        "its commands start by themselves until one fails or needs a person".to_owned()
+    } else {
+        format!(
+            "started once by one decision; each step then needs only {} and y",
+            key(app, Action::RunCommand)
+        )
+    };
     let verify = (!definition.verify.is_empty()).then(|| span(verify, theme.dim));
     verify.into_iter().chain([span(each, theme.dim)]).collect()
 }
@@ -412,16 +450,17 @@ fn draw_step(app: &App, theme: &Theme, pen: &mut Pen<'_>, step: StepIndex, point
 
 /// `0:29 of 2:00`
 fn time_words(app: &App, step: StepIndex) -> String {
-    let Some(command) = &app.run.runbook().step(step).command else {
+    if app.run.runbook().step(step).command.is_none() {
         return String::new();
-    };
+    }
     let spent = app.run.latest_attempt(step).map_or_else(
         || "....".to_owned(),
         |attempt| stopwatch(elapsed(app, attempt)),
     );
-    command.takes.map_or_else(
+    let usual = app.run.usual_time(step, Direction::Run);
+    usual.map_or_else(
         || spent.clone(),
-        |takes| format!("{spent} of {}", stopwatch(takes)),
+        |usual| format!("{spent} of {}", stopwatch(usual.time)),
     )
 }
 

@@ -133,6 +133,9 @@ impl<'a> Facts<'a> {
         }
         let word = match (status, self.app.run.basis(self.step)) {
             (Status::Done, Some(Basis::Verified)) => "done, verified",
+            (Status::Done, _) if self.app.overruled(self.step).is_some() => {
+                "done, attested OVER RED"
+            }
             (Status::Done, _) => "done, attested",
             (Status::Failed, _) => "failed",
             (Status::Unknown, _) => "UNKNOWN: it can't be told whether this is done",
@@ -150,13 +153,14 @@ impl<'a> Facts<'a> {
             self.add_wrapped("because", reason, self.theme.text);
         }
         if let Some(evidence) = &state.evidence {
-            let seen = format!(
-                "{}: {} at {}Z",
-                evidence.source,
-                evidence.observed,
-                wall(evidence.at)
+            self.add_wrapped(
+                "evidence",
+                &proof::evidence_words(evidence),
+                self.theme.text,
             );
-            self.add_wrapped("evidence", &seen, self.theme.text);
+        }
+        if let Some(red) = self.app.overruled(self.step) {
+            self.add_wrapped("against", &proof::evidence_words(&red), self.theme.alarm);
         }
     }
 
@@ -251,7 +255,10 @@ impl<'a> Facts<'a> {
         }
         if soak.restarts > 0 {
             spans.push(span(
-                format!("   started over {} times", soak.restarts),
+                match soak.restarts {
+                    1 => "   started over once".to_owned(),
+                    times => format!("   started over {times} times"),
+                },
                 self.theme.warning,
             ));
         }

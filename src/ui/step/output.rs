@@ -8,12 +8,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use super::{direction_word, elapsed, key};
+use super::{direction_word, elapsed, key, usual_time};
 use crate::app::App;
 use crate::app::keys::Action;
 use crate::app::output::{Colour, Line, Look, Output};
 use crate::journal::{Direction, Outcome};
 use crate::run::Attempt;
+use crate::runbook::text::count;
 use crate::ui::page::{Page, padded};
 use crate::ui::panel::{Titles, panel};
 use crate::ui::pen::Pen;
@@ -22,6 +23,10 @@ use crate::ui::theme::{ColourDepth, Theme};
 
 /// A running command that has been silent for so long is flagged, never killed: some have nothing to say.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// Where it is known what a command usually takes, silence for longer than all of that is flagged; but not before so
+/// long, because a command of half a second may once take two.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(10);
 
 /// Draws the output of an attempt into all that is left of the page.
 ///
@@ -174,21 +179,33 @@ fn draw_status(app: &App, theme: &Theme, pen: &mut Pen<'_>, attempt: &Attempt, o
     let follow = key(app, Action::Follow);
     match app.view.scroll_back {
         0 if attempt.is_running() => pen.put("following", theme.dim),
-        0 => pen.put("end", theme.dim),
+        0 => pen.put("ended", theme.dim),
         lines => pen.put(
-            &format!("{lines} lines before the end, {follow} follows"),
+            &format!(
+                "{} before the end, {follow} follows",
+                count(lines, "line", "lines")
+            ),
             theme.accent,
         ),
     };
     if let Some(last) = output.last.filter(|_| attempt.is_running()) {
         let silent = app.now.monotonic.saturating_sub(last);
-        if silent >= SILENCE {
-            pen.put(&format!("   silent for {}", age(silent)), theme.warning);
+        let usual = usual_time(app, attempt);
+        let patience = usual.map_or(SILENCE, |usual| usual.max(SHORTEST_SILENCE));
+        if silent >= patience {
+            let than = usual.map_or("", |_| ", longer than it usually takes");
+            pen.put(
+                &format!("   silent for {}{than}", age(silent)),
+                theme.warning,
+            );
         } else {
             pen.put(&format!("   last line {} ago", age(silent)), theme.dim);
         }
     }
-    pen.put(&format!("   {} lines", output.total()), theme.dim);
+    pen.put(
+        &format!("   {}", count(output.total(), "line", "lines")),
+        theme.dim,
+    );
     if output.skipped > 0 {
         pen.put(
             &format!("   the first {} not kept here", output.skipped),
