@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use tminus::report::markdown::export;
 use tminus::runbook::load::{MOST_BYTES, MOST_STEPS};
 use tminus::runbook::markdown::{Import, import, to_toml};
-use tminus::runbook::{Home, Runbook, Stage, StepIndex, load};
+use tminus::runbook::{Home, Role, Runbook, Stage, Step, StepIndex, load};
 
 fn loaded(import: &Import) -> Runbook {
     let toml = to_toml(import);
@@ -71,7 +71,8 @@ fn shape(runbook: &Runbook) -> Vec<String> {
 fn describe(runbook: &Runbook, steps: &[StepIndex], lines: &mut Vec<String>) {
     for &index in steps {
         let step = runbook.step(index);
-        let command = step.command.as_ref().map(|command| command.run.as_str());
+        // A line break at the end means nothing, and a fence has none.
+        let command = step.command.as_ref().map(|command| command.run.trim_end());
         lines.push(format!(
             "{}{} {command:?}",
             "  ".repeat(step.depth + 1),
@@ -133,12 +134,77 @@ fn what_was_exported_comes_back_the_same() {
         let (_, after) = read(&written);
         assert_eq!(shape(&after), shape(&before), "{name}\n{written}");
     }
-    for name in ["tests/fixtures/kestrel.toml", "runbooks/linkflow.toml"] {
+}
+
+#[test]
+fn runbooks_come_back_from_their_exports_with_everything_a_checklist_can_carry() {
+    for name in [
+        "tests/fixtures/kestrel.toml",
+        "runbooks/demo.toml",
+        "runbooks/twinmind.toml",
+        "runbooks/toombos.toml",
+        "runbooks/mind-matrix.toml",
+        "runbooks/linkflow.toml",
+        "runbooks/candlefish.toml",
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         let before = load(name, &fs::read(path).unwrap()).runbook.unwrap();
-        let (_, after) = read(&export(&before, None));
+        let written = export(&before, None);
+        let (_, after) = read(&written);
         assert_eq!(shape(&after), shape(&before), "{name}");
+        for (after, before) in after.steps.iter().zip(&before.steps) {
+            assert_eq!(carried(after), carried(before), "{name}");
+        }
+        let roles = |runbook: &Runbook| runbook.roles.iter().map(Role::clone).collect::<Vec<_>>();
+        assert_eq!(roles(&after), roles(&before), "{name}");
+        let options = |runbook: &Runbook| {
+            let rollbacks = runbook.rollbacks.iter();
+            rollbacks
+                .map(|rollback| (rollback.id.clone(), rollback.option.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(options(&after), options(&before), "{name}");
+        let quick = |runbook: &Runbook| {
+            format!(
+                "{:?}",
+                runbook
+                    .quick_commands
+                    .iter()
+                    .map(|quick| (&quick.title, &quick.command))
+                    .collect::<Vec<_>>()
+            )
+        };
+        assert_eq!(quick(&after), quick(&before), "{name}");
+        let links = |runbook: &Runbook| runbook.links.len();
+        assert_eq!(links(&after), links(&before), "{name}");
     }
+}
+
+/// What a checklist can carry of a step.
+fn carried(step: &Step) -> String {
+    let command = step.command.as_ref().map(|command| {
+        (
+            command.run.trim_end(),
+            command.undo.as_deref().map(str::trim_end),
+            command.level,
+            command.timeout,
+            &command.dir,
+            (command.tty, command.auto, command.takes),
+        )
+    });
+    let flags = [step.must, step.optional, step.recheck, step.second];
+    format!(
+        "{} {} {command:?} {flags:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        step.id,
+        step.title,
+        step.condition,
+        step.role,
+        step.at,
+        step.takes,
+        step.record,
+        step.sign,
+        step.link
+    )
 }
 
 #[test]

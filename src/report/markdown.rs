@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use crate::journal::{Basis, Ending};
 use crate::run::{Run, Status};
-use crate::runbook::text::{format_duration, format_offset};
+use crate::runbook::text::{format_duration, format_offset, slug};
 use crate::runbook::variables::fill;
 use crate::runbook::{
-    Command, Phase, Rollback, Runbook, Section, SectionIndex, Step, StepIndex, Variable,
+    Command, Phase, Record, Rollback, Runbook, Section, SectionIndex, Step, StepIndex, Variable,
 };
 
 /// The first line of an export, by which an import knows that titles mean themselves.
@@ -34,8 +34,9 @@ pub fn export(runbook: &Runbook, run: Option<&Run>) -> String {
     }
     for upkeep in &runbook.upkeep {
         let every = format_duration(upkeep.every);
-        let title = export.title(&upkeep.title);
-        export.heading(2, &format!("Upkeep: {title} (every {every})"));
+        let title = format!("{} (every {every})", upkeep.title);
+        let title = export.titled("Upkeep: ", &upkeep.title, &title, &upkeep.id);
+        export.heading(2, &title);
         export.steps(&upkeep.steps);
     }
     export.small_lists();
@@ -60,6 +61,34 @@ impl Export<'_> {
     /// A title on one line that means itself.
     fn title(&self, title: &str) -> String {
         inline(&self.filled(title))
+    }
+
+    /// A heading of several parts with its id behind it, where the title alone doesn't give it.
+    fn titled(&self, kind: &str, title: &str, whole: &str, id: &str) -> String {
+        let shown = format!("{kind}{}", self.title(whole));
+        if id == slug(&self.filled(title)) {
+            return shown;
+        }
+        format!("{shown} <!-- id: {id} -->")
+    }
+
+    fn option_title(&self, id: &str) -> Option<String> {
+        let choices = self.runbook.sections();
+        let mut options = choices
+            .filter_map(|(_, section)| section.choice.as_ref())
+            .flat_map(|choice| &choice.options);
+        let option = options.find(|option| option.id == id)?;
+        Some(self.filled(&option.title))
+    }
+
+    /// A title with its id behind it, hidden, where the title doesn't give it.
+    fn named(&self, title: &str, id: &str) -> String {
+        let shown = self.title(title);
+        let given = slug(&self.filled(title));
+        if id == given {
+            return shown;
+        }
+        format!("{shown} <!-- id: {id} -->")
     }
 
     fn heading(&mut self, level: usize, title: &str) {
@@ -134,7 +163,7 @@ impl Export<'_> {
     }
 
     fn phase(&mut self, index: usize, phase: &Phase) {
-        let title = self.title(&phase.title);
+        let title = self.named(&phase.title, &phase.id);
         self.heading(2, &title);
         let at = phase.at.map(|at| format!(" · {}", format_offset(at)));
         self.line(&format!(
@@ -152,7 +181,7 @@ impl Export<'_> {
     }
 
     fn section(&mut self, place: SectionIndex, section: &Section) {
-        let title = self.title(&section.title);
+        let title = self.named(&section.title, &section.id);
         self.heading(3, &title);
         if let Some(text) = &section.text {
             let text = self.filled(text);
@@ -165,7 +194,7 @@ impl Export<'_> {
         };
         let taken = self.run.and_then(|run| run.choices.get(&place));
         for (index, option) in choice.options.iter().enumerate() {
-            let title = self.title(&option.title);
+            let title = self.named(&option.title, &option.id);
             self.heading(4, &format!("Option {}: {title}", letter(index)));
             match taken {
                 Some(taken) if *taken == index => self.quote("", "Taken in this run"),
@@ -212,64 +241,102 @@ impl Export<'_> {
             .run
             .is_some_and(|run| run.status(index) == Status::Done);
         let mark = if done { "x" } else { " " };
-        let title = self.title(&step.title);
+        let id = step.id.0.rsplit('/').next().unwrap_or_default();
+        let title = self.named(&step.title, id);
         self.line(&format!("{indent}- [{mark}] {title}"));
         let inner = format!("{indent}  ");
         if let Some(command) = &step.command {
-            self.command(&inner, command);
+            self.fenced(&inner, "bash", &command.run);
         }
-        let details = self.details(index, step);
-        self.quote(&inner, &details.join("\n\n"));
+        self.said(&inner, index, step);
         for &child in &step.children {
             self.step(child, &inner);
         }
     }
 
-    fn command(&mut self, indent: &str, command: &Command) {
-        self.fenced(indent, "bash", &command.run);
-        if let Some(undo) = &command.undo {
-            self.quote(indent, &format!("Undo: {undo}"));
+    /// What there is to say of a step besides its title and command, in a quote: a line of facts, its undo, its texts
+    /// and what a run recorded.
+    fn said(&mut self, indent: &str, index: StepIndex, step: &Step) {
+        let mut parts = Vec::new();
+        let facts = self.facts(step).join(" · ");
+        parts.extend((!facts.is_empty()).then_some(facts));
+        if let Some(undo) = step
+            .command
+            .as_ref()
+            .and_then(|command| command.undo.as_ref())
+        {
+            let fence = fence_for(undo);
+            parts.push(format!("Undo:\n\n{fence}bash\n{undo}\n{fence}"));
         }
+        let texts: Vec<String> = [&step.why, &step.text]
+            .into_iter()
+            .flatten()
+            .map(|text| self.filled(text))
+            .chain(self.run.into_iter().flat_map(|run| records(run, index)))
+            .collect();
+        parts.extend(
+            step.link
+                .iter()
+                .map(|link| format!("Link: {}", self.filled(link))),
+        );
+        parts.extend((!texts.is_empty()).then(|| prose(&texts.join("\n\n"))));
+        self.quoted(indent, &parts.join("\n\n"));
     }
 
-    /// What there is to say of a step besides its title, a paragraph each.
-    fn details(&self, index: StepIndex, step: &Step) -> Vec<String> {
-        let mut details = Vec::new();
-        let mut known: Vec<String> = Vec::new();
-        let mut say = |set: bool, words: String| known.extend(set.then_some(words));
-        say(step.must, "must".to_owned());
-        say(step.optional, "optional".to_owned());
+    /// A step's keys in words; `runbook::markdown` reads them back.
+    fn facts(&self, step: &Step) -> Vec<String> {
+        let mut facts = Vec::new();
+        let mut say = |set: bool, words: &str| facts.extend(set.then(|| words.to_owned()));
+        say(step.must, "must");
+        say(step.optional, "optional");
+        say(step.recheck, "recheck");
+        say(step.second, "second person");
         if let Some(command) = &step.command {
-            say(true, format!("level {}", command.level.name()));
+            self.facts_of(command, &mut facts);
         }
-        for (word, value) in [
-            ("if", &step.condition),
-            ("by", &step.role),
-            ("signed by", &step.sign),
-        ] {
-            if let Some(value) = value {
-                say(true, format!("{word} {}", self.filled(value)));
-            }
-        }
-        if let Some(at) = step.at {
-            say(true, format!("due {}", format_offset(at)));
-        }
-        if let Some(record) = &step.record {
-            say(
-                true,
-                format!("records {} {}", record.label, record.unit)
-                    .trim_end()
-                    .to_owned(),
-            );
-        }
-        if !known.is_empty() {
-            details.push(known.join(" · "));
-        }
-        for text in [&step.why, &step.text, &step.link].into_iter().flatten() {
-            details.push(self.filled(text));
-        }
-        details.extend(self.run.into_iter().flat_map(|run| records(run, index)));
-        details
+        let mut named = |words: &str, value: Option<String>| {
+            facts.extend(value.map(|value| format!("{words} {value}")));
+        };
+        let condition = step.condition.as_ref().map(|text| self.filled(text));
+        named("takes", step.takes.map(format_duration));
+        named("if", condition);
+        named("by", step.role.clone());
+        named("signed by", step.sign.clone());
+        named("due", step.at.map(format_offset));
+        named("records", step.record.as_ref().map(recorded));
+        named("soak", step.soak.map(format_duration));
+        named("proved by", self.proofs(step));
+        facts
+    }
+
+    fn facts_of(&self, command: &Command, facts: &mut Vec<String>) {
+        let mut say = |set: bool, words: &str| facts.extend(set.then(|| words.to_owned()));
+        say(
+            command.level_written,
+            &format!("level {}", command.level.name()),
+        );
+        say(command.tty, "needs a terminal");
+        say(command.auto, "starts by itself");
+        let dir = command.dir.iter();
+        facts.extend(dir.map(|dir| format!("in {}", self.filled(dir))));
+        let timeout = command.timeout.map(format_duration);
+        facts.extend(timeout.map(|timeout| format!("stopped after {timeout}")));
+    }
+
+    fn proofs(&self, step: &Step) -> Option<String> {
+        let checks = step
+            .checks
+            .iter()
+            .map(|&check| &self.runbook.checks[check].id);
+        let metrics = step
+            .metrics
+            .iter()
+            .map(|&metric| &self.runbook.metrics[metric].id);
+        let checks = checks.map(|id| format!("check {id}"));
+        let proofs: Vec<String> = checks
+            .chain(metrics.map(|id| format!("metric {id}")))
+            .collect();
+        (!proofs.is_empty()).then(|| proofs.join(", "))
     }
 
     fn triggers(&mut self) {
@@ -285,18 +352,22 @@ impl Export<'_> {
     }
 
     fn rollback(&mut self, rollback: &Rollback) {
-        let title = self.title(&rollback.title);
         let within = rollback
             .within
             .map(|within| format!(" (within {})", format_duration(within)));
-        self.heading(
-            2,
-            &format!("Rollback: {title}{}", within.unwrap_or_default()),
-        );
-        if let Some(text) = &rollback.text {
-            let text = self.filled(text);
-            self.quote("", &text);
+        let title = format!("{}{}", rollback.title, within.unwrap_or_default());
+        let title = self.titled("Rollback: ", &rollback.title, &title, &rollback.id);
+        self.heading(2, &title);
+        let mut text = Vec::new();
+        if let Some(option) = rollback
+            .option
+            .as_deref()
+            .and_then(|id| self.option_title(id))
+        {
+            text.push(format!("Offered after “{option}” was taken."));
         }
+        text.extend(rollback.text.iter().map(|text| self.filled(text)));
+        self.quote("", &text.join("\n\n"));
         self.steps(&rollback.steps);
     }
 
@@ -309,7 +380,17 @@ impl Export<'_> {
             self.heading(3, &title);
             self.fenced("", "bash", &command.command.run);
             self.out.push('\n');
+            let mut facts = Vec::new();
+            self.facts_of(&command.command, &mut facts);
+            let takes = command.command.takes.map(format_duration);
+            facts.extend(takes.map(|takes| format!("takes {takes}")));
+            self.quoted("", &facts.join(" · "));
         }
+        let roles = self.runbook.roles.iter();
+        let roles = roles
+            .map(|role| (role.id.as_str(), role.title.as_str()))
+            .collect();
+        self.pairs("Roles", roles);
         let contacts = self.runbook.contacts.iter();
         let contacts = contacts
             .map(|contact| (contact.name.as_str(), contact.reach.as_str()))
@@ -363,17 +444,14 @@ impl Export<'_> {
 
     /// A text in a quote; in a fence inside it where it could be taken for anything but prose.
     fn quote(&mut self, indent: &str, text: &str) {
-        let text = text.trim_matches('\n').trim_end();
-        if text.is_empty() {
+        self.quoted(indent, &prose(text));
+    }
+
+    /// What is Markdown already, in a quote.
+    fn quoted(&mut self, indent: &str, body: &str) {
+        if body.is_empty() {
             return;
         }
-        let fenced = text.lines().any(is_markup);
-        let fence = fence_for(text);
-        let body = if fenced {
-            format!("{fence}text\n{text}\n{fence}")
-        } else {
-            text.to_owned()
-        };
         for line in body.lines() {
             self.line(format!("{indent}> {line}").trim_end());
         }
@@ -388,6 +466,28 @@ impl Export<'_> {
         }
         self.line(&format!("{indent}{fence}"));
     }
+}
+
+/// A text as prose, or in a fence where it could be taken for anything else.
+fn prose(text: &str) -> String {
+    let text = text.trim_matches('\n').trim_end();
+    if !text.lines().any(is_markup) {
+        return text.to_owned();
+    }
+    let fence = fence_for(text);
+    format!("{fence}text\n{text}\n{fence}")
+}
+
+/// The value that a step records, in words.
+fn recorded(record: &Record) -> String {
+    let mut words = format!("“{}”", record.label);
+    if !record.unit.is_empty() {
+        words.push_str(&format!(" in “{}”", record.unit));
+    }
+    if let Some(want) = &record.want {
+        words.push_str(&format!(", want {want}"));
+    }
+    words
 }
 
 /// What a run recorded of a step, a paragraph each.

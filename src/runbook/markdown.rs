@@ -7,6 +7,7 @@
 
 mod arrange;
 mod blocks;
+mod exported;
 mod fields;
 mod marks;
 mod outline;

@@ -121,6 +121,8 @@ struct Place {
     draft: usize,
     /// Titles between the phase and the heading.
     path: Vec<String>,
+    /// The id that an export wrote behind the heading.
+    id: String,
     guess: Option<Guess>,
     must: bool,
 }
@@ -234,17 +236,20 @@ impl Arranger<'_> {
         }
         let leaf = node.children.is_empty();
         let place = match explicit {
-            Some((stage, at)) => self.open_written(&node.title, stage, at),
+            Some((stage, at)) => self.open_written(node, stage, at),
             None => self.open_phase(&node.title, node.line, guess, leaf),
         };
         self.walk(node, &place);
     }
 
-    fn open_written(&mut self, title: &str, stage: Stage, at: Option<SignedDuration>) -> Place {
+    fn open_written(&mut self, node: &Node, stage: Stage, at: Option<SignedDuration>) -> Place {
         self.later |= stage != Stage::PreLaunch;
         self.afterwards |= stage == Stage::PostLaunch;
         self.drafts.push(Draft {
-            phase: phase(title, stage, at),
+            phase: Phase {
+                id: node.id.clone(),
+                ..phase(&node.title, stage, at)
+            },
             plain: false,
             written: true,
             apart: false,
@@ -295,6 +300,7 @@ impl Arranger<'_> {
         Place {
             draft: self.drafts.len() - 1,
             path: Vec::new(),
+            id: String::new(),
             guess,
             must: false,
         }
@@ -396,6 +402,7 @@ impl Arranger<'_> {
         if !options.is_empty() {
             let text = std::mem::take(&mut self.pending);
             self.drafts[place.draft].phase.sections.push(Section {
+                id: place.id.clone(),
                 title,
                 text,
                 options,
@@ -409,7 +416,9 @@ impl Arranger<'_> {
 
     fn child(&mut self, node: &mut Node, place: &Place) {
         if self.mode.plain {
-            self.walk(node, &below(place, &node.title));
+            let mut inner = below(place, &node.title);
+            inner.id.clone_from(&node.id);
+            self.walk(node, &inner);
             return;
         }
         if self.special(node) {
@@ -463,6 +472,7 @@ impl Arranger<'_> {
         let mut text = std::mem::take(&mut self.pending);
         text.extend(gathered.text);
         self.drafts[place.draft].phase.sections.push(Section {
+            id: place.id.clone(),
             title,
             text,
             comments: gathered.comments,
@@ -598,6 +608,7 @@ fn as_label(title: &str) -> String {
 
 fn phase(title: &str, stage: Stage, at: Option<SignedDuration>) -> Phase {
     Phase {
+        id: String::new(),
         title: title.to_owned(),
         stage,
         at,
@@ -806,10 +817,11 @@ fn option_title(title: &str) -> Option<&str> {
 }
 
 /// An alternative with its steps.
-fn choice(title: &str, gathered: Gathered) -> Choice {
+fn choice(title: &str, id: &str, gathered: Gathered) -> Choice {
     let mut comments = gathered.comments;
     comments.extend(gathered.text);
     Choice {
+        id: id.to_owned(),
         title: title.to_owned(),
         comments,
         steps: gathered.steps,

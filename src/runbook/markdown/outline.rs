@@ -44,6 +44,8 @@ pub(super) struct Trigger {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Phase {
+    /// Written by an export; empty where the title gives it.
+    pub(super) id: String,
     pub(super) title: String,
     pub(super) stage: Stage,
     pub(super) at: Option<SignedDuration>,
@@ -53,6 +55,7 @@ pub(super) struct Phase {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Section {
+    pub(super) id: String,
     pub(super) title: String,
     pub(super) text: Vec<String>,
     pub(super) comments: Vec<String>,
@@ -62,6 +65,7 @@ pub(super) struct Section {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Choice {
+    pub(super) id: String,
     pub(super) title: String,
     pub(super) comments: Vec<String>,
     pub(super) steps: Vec<Step>,
@@ -69,6 +73,7 @@ pub(super) struct Choice {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Step {
+    pub(super) id: String,
     pub(super) title: String,
     pub(super) run: Option<String>,
     pub(super) must: bool,
@@ -77,6 +82,10 @@ pub(super) struct Step {
     pub(super) at: Option<SignedDuration>,
     /// Label and unit of the value to record.
     pub(super) record: Option<(String, String)>,
+    /// The limit that the value has to meet.
+    pub(super) want: Option<String>,
+    /// Whatever else an export says of it, by key.
+    pub(super) facts: Vec<(&'static str, Fact)>,
     /// The role that signs.
     pub(super) sign: Option<String>,
     pub(super) text: Vec<String>,
@@ -85,8 +94,19 @@ pub(super) struct Step {
     pub(super) steps: Vec<Step>,
 }
 
+/// The value of a key that only exports have words for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Fact {
+    Yes,
+    /// Taken as it is written.
+    Literal(String),
+    /// A text that people see.
+    Text(String),
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rollback {
+    pub(super) id: String,
     pub(super) title: String,
     /// The title of the option that it belongs to.
     pub(super) option: Option<String>,
@@ -100,10 +120,12 @@ pub(super) struct Rollback {
 pub(super) struct Command {
     pub(super) title: String,
     pub(super) run: String,
+    pub(super) facts: Vec<(&'static str, Fact)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Upkeep {
+    pub(super) id: String,
     pub(super) title: String,
     pub(super) every: Duration,
     pub(super) comments: Vec<String>,

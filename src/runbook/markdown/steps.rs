@@ -8,7 +8,7 @@ use self::items::{entitle, item_steps, sign};
 use super::blocks::{Block, Code, Item, Kind, List, Prose, is_check_table, is_matrix};
 use super::fields::{self, Field};
 use super::marks::{Mark, bare_box, leading_box};
-use super::outline::{Step, Variable};
+use super::outline::{Fact, Step, Variable};
 use super::shell::{self, Piece, Use};
 use super::tree::label;
 use super::{Notes, loses_words};
@@ -101,6 +101,19 @@ impl Shared {
             self.roles.push((id.clone(), title.to_owned()));
         }
         id
+    }
+
+    /// Roles that an export names are known by their ids until its list of roles is met.
+    fn name_roles(&mut self, step: &Step) {
+        let does = step.facts.iter().filter_map(|(key, fact)| match fact {
+            Fact::Literal(role) if *key == "role" => Some(role),
+            _ => None,
+        });
+        for role in does.chain(&step.sign) {
+            if !self.roles.iter().any(|(known, _)| known == role) {
+                self.roles.push((role.clone(), role.clone()));
+            }
+        }
     }
 
     fn marked(&mut self, step: &mut Step, mark: &Mark, line: usize) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Notes;
 use super::blocks::{self, Block, Kind, Prose};
+use super::exported;
 use super::marks::trailing_status;
 use super::shell::{Use, classify};
 
@@ -13,6 +14,8 @@ const MOST_OPENED: usize = 3;
 /// A heading with what stands below it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Node {
+    /// Written by an export; empty where the title gives it.
+    pub(super) id: String,
     /// Plain title, its status mark taken off.
     pub(super) title: String,
     pub(super) status: Option<String>,
@@ -106,10 +109,12 @@ impl Builder<'_> {
         }
         let keep = self.open.iter().position(|node| node.level >= level);
         self.close_to(keep.unwrap_or(self.open.len()).max(1));
+        let (written_raw, id) = exported::id(&prose.raw).unwrap_or((&prose.raw, ""));
         // The number in front of a heading says what its place says anyway.
-        let bare = super::shell::without_number(prose.raw.trim_start_matches(['#', ' ']));
+        let bare = super::shell::without_number(written_raw.trim_start_matches(['#', ' ']));
         let raw = super::loses_words(bare, &[&title]).then(|| prose.raw.clone());
         self.open.push(Node {
+            id: id.to_owned(),
             title,
             status,
             raw,

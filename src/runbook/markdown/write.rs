@@ -6,8 +6,11 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use super::outline::{Outline, Phase, Rollback, Section, Step, Trigger};
+use super::outline::{Fact, Outline, Phase, Rollback, Section, Step, Trigger};
 use crate::runbook::text::{format_duration, format_offset, slug};
+
+/// How many keys of a step stand up to its command, behind which its facts belong.
+const AFTER_RUN: usize = 3;
 
 /// Writes the outline.
 pub(super) fn toml(outline: &Outline) -> String {
@@ -36,6 +39,14 @@ struct Ids {
 }
 
 impl Ids {
+    /// The id that was written, if it is free, else one for the title; and whether it has to be written.
+    fn choose(&mut self, written: &str, title: &str) -> (String, bool) {
+        if !written.is_empty() && self.taken.insert(written.to_owned()) {
+            return (written.to_owned(), written != slug(title));
+        }
+        self.take(title)
+    }
+
     /// The id for a title, and whether it has to be written.
     fn take(&mut self, title: &str) -> (String, bool) {
         let base = slug(title);
@@ -71,7 +82,7 @@ impl<'o> Writer<'o> {
         let rollbacks = outline
             .rollbacks
             .iter()
-            .map(|rollback| ids.take(&rollback.title))
+            .map(|rollback| ids.choose(&rollback.id, &rollback.title))
             .collect();
         let mut phases = Ids::default();
         // The names of rollbacks' and upkeep lists' steps begin with these.
@@ -82,7 +93,7 @@ impl<'o> Writer<'o> {
         for section in outline.phases.iter().flat_map(|phase| &phase.sections) {
             let mut ids = Ids::default();
             for option in &section.options {
-                let (id, _) = ids.take(&option.title);
+                let (id, _) = ids.choose(&option.id, &option.title);
                 options.entry(option.title.as_str()).or_insert(id);
             }
         }
@@ -117,11 +128,12 @@ impl<'o> Writer<'o> {
     fn names(&mut self, outline: &Outline) {
         if !outline.roles.is_empty() {
             self.out.push_str("\n[roles]\n");
-            let mut lines = vec![("ic".to_owned(), quoted("Incident commander"))];
+            let mut lines = Vec::new();
+            if !outline.roles.iter().any(|(id, _)| id == "ic") {
+                lines.push(("ic".to_owned(), quoted("Incident commander")));
+            }
             for (id, title) in &outline.roles {
-                if id != "ic" {
-                    lines.push((key(id), self.shown(title)));
-                }
+                lines.push((key(id), self.shown(title)));
             }
             self.aligned(&lines);
         }
@@ -175,7 +187,7 @@ impl<'o> Writer<'o> {
         comments(&mut self.out, "", &phase.comments);
         self.out.push_str("[[phase]]\n");
         let mut pairs = Vec::new();
-        let (id, written) = self.phases.take(&phase.title);
+        let (id, written) = self.phases.choose(&phase.id, &phase.title);
         if written {
             pairs.push(("id", quoted(&id)));
         }
@@ -196,7 +208,7 @@ impl<'o> Writer<'o> {
         comments(&mut self.out, "", &section.comments);
         self.out.push_str("[[phase.section]]\n");
         let mut pairs = Vec::new();
-        let (id, written) = ids.take(&section.title);
+        let (id, written) = ids.choose(&section.id, &section.title);
         if written {
             pairs.push(("id", quoted(&id)));
         }
@@ -216,7 +228,7 @@ impl<'o> Writer<'o> {
             self.out.push('\n');
             comments(&mut self.out, "", &option.comments);
             self.out.push_str("[[phase.section.option]]\n");
-            let (id, written) = ids.take(&option.title);
+            let (id, written) = ids.choose(&option.id, &option.title);
             let mut pairs = vec![("title", self.shown(&option.title))];
             if written {
                 pairs.push(("id", quoted(&id)));
@@ -259,7 +271,7 @@ impl<'o> Writer<'o> {
             comments(&mut self.out, "", &upkeep.comments);
             self.out.push_str("[[upkeep]]\n");
             let mut pairs = Vec::new();
-            let (id, written) = self.upkeep_ids.take(&upkeep.title);
+            let (id, written) = self.upkeep_ids.choose(&upkeep.id, &upkeep.title);
             if written {
                 pairs.push(("id", quoted(&id)));
             }
@@ -273,10 +285,11 @@ impl<'o> Writer<'o> {
     fn small_lists(&mut self, outline: &Outline) {
         for command in &outline.commands {
             self.out.push_str("\n[[command]]\n");
-            let pairs = [
+            let mut pairs = vec![
                 ("title", self.shown(&command.title)),
                 ("run", quoted(&command.run)),
             ];
+            pairs.extend(self.facts(&command.facts));
             self.pairs(&pairs);
         }
         for (name, reach) in &outline.contacts {
@@ -302,7 +315,7 @@ impl<'o> Writer<'o> {
         let mut ids = Ids::default();
         for step in steps {
             comments(&mut self.out, &indent, &step.comments);
-            let (id, written) = ids.take(&step.title);
+            let (id, written) = ids.choose(&step.id, &step.title);
             let pairs = self.step_pairs(step, written.then_some(id));
             self.out.push_str(&indent);
             match pairs.as_slice() {
@@ -330,17 +343,18 @@ impl<'o> Writer<'o> {
     fn step_pairs(&self, step: &Step, id: Option<String>) -> Vec<(&'static str, String)> {
         let yes = |set: bool| set.then(|| "true".to_owned());
         let shown = |text: &Option<String>| text.as_ref().map(|text| self.shown(text));
-        let record = step
-            .record
-            .as_ref()
-            .map(|(label, unit)| match unit.as_str() {
-                "" => format!("{{ label = {} }}", self.shown(label)),
-                unit => format!(
-                    "{{ label = {}, unit = {} }}",
-                    self.shown(label),
-                    self.shown(unit)
-                ),
-            });
+        let record = step.record.as_ref().map(|(label, unit)| {
+            let mut pairs = vec![format!("label = {}", self.shown(label))];
+            if !unit.is_empty() {
+                pairs.push(format!("unit = {}", self.shown(unit)));
+            }
+            let want = step.want.iter();
+            pairs.extend(want.map(|want| format!("want = {}", quoted(want))));
+            format!("{{ {} }}", pairs.join(", "))
+        });
+        let facts = self
+            .facts(&step.facts)
+            .map(|(key, value)| (key, Some(value)));
         let text = (!step.text.is_empty()).then(|| self.shown(&step.text.join("\n")));
         let pairs = [
             ("id", id.map(|id| quoted(&id))),
@@ -355,10 +369,29 @@ impl<'o> Writer<'o> {
             ("link", shown(&step.link)),
             ("text", text),
         ];
+        let (before, after) = pairs.split_at(AFTER_RUN);
+        let pairs = before
+            .iter()
+            .cloned()
+            .chain(facts)
+            .chain(after.iter().cloned());
         pairs
-            .into_iter()
             .filter_map(|(key, value)| Some((key, value?)))
             .collect()
+    }
+
+    fn facts(
+        &self,
+        facts: &[(&'static str, Fact)],
+    ) -> impl Iterator<Item = (&'static str, String)> {
+        facts.iter().map(|(key, fact)| {
+            let value = match fact {
+                Fact::Yes => "true".to_owned(),
+                Fact::Literal(text) => quoted(text),
+                Fact::Text(text) => self.shown(text),
+            };
+            (*key, value)
+        })
     }
 
     fn pairs(&mut self, pairs: &[(&str, String)]) {

@@ -132,14 +132,20 @@ impl Arranger<'_> {
         self.shared.notes.guess(node.line, &what);
         let mut comments = vec![format!("guessed from line {}: {what}", node.line)];
         comments.extend(gathered.comments);
+        let written = gathered.text.first().and_then(|text| after_option(text));
+        let option = written
+            .filter(|_| self.mode.plain)
+            .map(str::to_owned)
+            .or_else(|| self.option_of(title));
         back.rollbacks.push(Rollback {
+            id: node.id.clone(),
             title: if self.mode.plain {
                 title
             } else {
                 title.trim_end_matches(':')
             }
             .to_owned(),
-            option: self.option_of(title),
+            option,
             within,
             text: gathered.text,
             comments,
@@ -209,6 +215,14 @@ impl Arranger<'_> {
         });
         push_below(below, back);
     }
+}
+
+/// The option that an export names in a rollback's text.
+fn after_option(text: &str) -> Option<&str> {
+    text.lines()
+        .next()?
+        .strip_prefix("Offered after “")?
+        .strip_suffix("” was taken.")
 }
 
 /// Conditions below a condition are triggers too.

@@ -60,7 +60,7 @@ impl Arranger<'_> {
         let what = format!("“{}” is one of the options of “{section}”", child.title);
         self.shared.notes.guess(child.line, &what);
         let gathered = self.all_steps(child);
-        let mut option = choice(title, gathered);
+        let mut option = choice(title, &child.id, gathered);
         option
             .comments
             .insert(0, format!("guessed from line {}: {what}", child.line));

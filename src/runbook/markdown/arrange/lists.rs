@@ -6,7 +6,7 @@ use super::super::blocks::{Item, Kind};
 use super::super::outline::{Command, Step, Upkeep};
 use super::super::steps::{Gathered, gather};
 use super::super::tree::Node;
-use super::super::{loses_words, shell, stage};
+use super::super::{exported, loses_words, shell, stage};
 use super::{Arranger, visit, written_duration};
 
 impl Arranger<'_> {
@@ -49,9 +49,27 @@ impl Arranger<'_> {
             }
             "Quick commands" => self.quick_commands(node),
             "Contacts" => self.contacts(node),
-            "Links" => self.links(node),
+            "Links" => self.pairs(node).is_some_and(|pairs| {
+                self.outline.links.extend(pairs);
+                true
+            }),
+            "Roles" => self.roles(node),
             _ => false,
         }
+    }
+
+    /// The roles as an export lists them: `ops: Operations`.
+    fn roles(&mut self, node: &Node) -> bool {
+        let Some(listed) = self.pairs(node) else {
+            return false;
+        };
+        let unlisted = std::mem::take(&mut self.shared.roles);
+        let known = |id: &String| listed.iter().any(|(listed, _)| listed == id);
+        let others: Vec<(String, String)> =
+            unlisted.into_iter().filter(|(id, _)| !known(id)).collect();
+        self.shared.roles = listed;
+        self.shared.roles.extend(others);
+        true
     }
 
     pub(super) fn upkeep(&mut self, node: &mut Node, every: Duration) {
@@ -67,6 +85,7 @@ impl Arranger<'_> {
         comments.extend(gathered.comments);
         comments.extend(gathered.text);
         self.outline.upkeep.push(Upkeep {
+            id: node.id.clone(),
             title,
             every,
             comments,
@@ -105,13 +124,25 @@ impl Arranger<'_> {
                 match &block.kind {
                     Kind::Code(code) if code.closed => {
                         match shell::classify(&code.language, &code.body) {
-                            shell::Use::Command(run) => {
-                                commands.push((node.title.clone(), node.line, block.line, run))
-                            }
+                            shell::Use::Command(run) => commands.push((
+                                node.title.clone(),
+                                node.line,
+                                block.line,
+                                run,
+                                Vec::new(),
+                            )),
                             _ => alone = false,
                         }
                     }
                     Kind::Rule => {}
+                    Kind::Quote(_) if self.mode.plain => {
+                        let mut said = Step::default();
+                        let rest = exported::take(&mut said, std::slice::from_ref(block));
+                        alone &= rest.is_empty();
+                        if let Some((.., facts)) = commands.last_mut() {
+                            *facts = said.facts;
+                        }
+                    }
                     _ => alone = false,
                 }
             }
@@ -123,33 +154,37 @@ impl Arranger<'_> {
         self.outline
             .comments
             .push(format!("Quick commands are those under “{}”.", node.title));
-        for (heading, heading_line, line, run) in commands {
+        for (heading, heading_line, line, run, facts) in commands {
             self.shared.notes.guess(
                 line,
                 "taken for quick commands; destructive until a level is written",
             );
             self.shared.notes.keep(heading_line, &heading);
-            for piece in shell::pieces(&run) {
+            for piece in pieces_of(&run, self.mode.plain) {
                 let title = piece
                     .title
                     .map_or(heading.clone(), |title| format!("{heading}: {title}"));
                 self.outline.commands.push(Command {
                     title,
                     run: piece.run,
+                    facts: facts.clone(),
                 });
             }
         }
         true
     }
 
+    /// A heading's only list, where every item is a name and something behind a colon.
+    fn pairs(&mut self, node: &Node) -> Option<Vec<(String, String)>> {
+        let items = only_items(node)?;
+        let pairs = items.iter().map(contact).collect::<Option<_>>()?;
+        self.shared.notes.keep(node.line, &node.title);
+        Some(pairs)
+    }
+
     pub(super) fn contacts(&mut self, node: &Node) -> bool {
-        let Some(items) = only_items(node) else {
-            return false;
-        };
-        let pairs: Option<Vec<(String, String)>> = items.iter().map(contact).collect();
-        match pairs {
+        match self.pairs(node) {
             Some(pairs) => {
-                self.shared.notes.keep(node.line, &node.title);
                 self.shared.notes.guess(node.line, "taken for contacts");
                 self.outline.contacts.extend(pairs);
                 true
@@ -173,6 +208,17 @@ impl Arranger<'_> {
             None => false,
         }
     }
+}
+
+/// A block of commands in its pieces; one from an export is one command.
+fn pieces_of(run: &str, whole: bool) -> Vec<shell::Piece> {
+    if whole {
+        return vec![shell::Piece {
+            title: None,
+            run: run.to_owned(),
+        }];
+    }
+    shell::pieces(run)
 }
 
 fn upkeep_title(title: &str) -> &str {

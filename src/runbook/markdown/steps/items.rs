@@ -4,7 +4,7 @@ use super::super::blocks::{Block, Item, Kind, Prose};
 use super::super::marks::{bare_box, leading_box, trailing_status};
 use super::super::outline::Step;
 use super::super::shell::Use;
-use super::super::{fields, loses_words, shell, stage};
+use super::super::{exported, fields, loses_words, shell, stage};
 use super::{Mode, Shared, command_comment, first_line, gather};
 
 /// A longer title is cut, with the whole in the step's text.
@@ -37,7 +37,13 @@ pub(super) fn item_steps(shared: &mut Shared, item: &Item, mode: Mode, heading: 
         must: false,
         ..mode
     };
-    let (own, rest) = split_command(blocks);
+    let blocks = if mode.plain {
+        exported::take(&mut step, blocks)
+    } else {
+        blocks.to_vec()
+    };
+    shared.name_roles(&step);
+    let (own, rest) = split_command(&blocks);
     let gathered = gather(shared, &rest, below, "");
     step.text.extend(gathered.text);
     step.comments.extend(gathered.comments);
@@ -93,6 +99,9 @@ fn finish_item(shared: &mut Shared, mut step: Step, item: &Item, heading: &str) 
 
 /// Fills in what an item's own words say.
 fn describe(shared: &mut Shared, step: &mut Step, prose: &Prose, line: usize, mode: Mode) {
+    let written = exported::id(&prose.raw).filter(|_| mode.plain);
+    let (raw, id) = written.unwrap_or((&prose.raw, ""));
+    id.clone_into(&mut step.id);
     let (title, rest) = prose.split_at_break();
     let (title, rest) = boxed_rest(shared, step, title, rest, line);
     entitle(shared, step, &title, line, mode);
@@ -112,16 +121,13 @@ fn describe(shared: &mut Shared, step: &mut Step, prose: &Prose, line: usize, mo
     held.extend(step.link.as_deref());
     held.extend(step.sign.is_some().then_some(RECORDED));
     held.extend(step.record.as_ref().map(|(_, unit)| unit.as_str()));
-    if loses_words(&prose.raw, &held) {
-        shared.notes.keep(line, &prose.raw);
-        let remarks = remarks(&prose.raw);
+    if loses_words(raw, &held) {
+        shared.notes.keep(line, raw);
+        let remarks = remarks(raw);
         held.extend(remarks.iter().map(String::as_str));
-        let lost = loses_words(&prose.raw, &held);
-        step.text.extend(if lost {
-            vec![prose.raw.clone()]
-        } else {
-            remarks
-        });
+        let lost = loses_words(raw, &held);
+        step.text
+            .extend(if lost { vec![raw.to_owned()] } else { remarks });
     }
 }
 
