@@ -595,7 +595,7 @@ fn p11_what_ended_while_nobody_watched_is_told_without_recording_it() {
         );
     };
     // Whoever drives the run is about to start it.
-    told("running  #1  true", "running", Value::Null);
+    told("running  #1  2.1.1 Roll out", "running", Value::Null);
     drop(journal);
     told(
         "over     #1  2.1.1 not started",

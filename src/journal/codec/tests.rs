@@ -162,15 +162,7 @@ fn one_of_each() -> Vec<Event> {
         Event::RollbackStarted {
             rollback: text(),
             typed: text(),
-            trigger: Some(text()),
-        },
-        Event::RollbackAnnounced {
-            rollback: text(),
-            trigger: text(),
-        },
-        Event::RollbackHandedOver {
-            trigger: text(),
-            reason: text(),
+            trigger: None,
         },
         Event::RollbackVerified {
             rollback: text(),
@@ -202,6 +194,19 @@ fn one_of_each() -> Vec<Event> {
             signed: None,
             evidence: None,
             against: Some(evidence()),
+        },
+        Event::RollbackStarted {
+            rollback: text(),
+            typed: text(),
+            trigger: Some(text()),
+        },
+        Event::RollbackAnnounced {
+            rollback: text(),
+            trigger: text(),
+        },
+        Event::RollbackHandedOver {
+            trigger: text(),
+            reason: text(),
         },
     ]
 }
