@@ -148,7 +148,7 @@ fn a_file_that_must_not_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("closed.toml");
     fs::write(&path, "format = 1").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     // Root reads everything.
     if fs::read(&path).is_err() {
         assert_refused(folder.path(), "closed.toml", &[2]);
