@@ -244,6 +244,7 @@ fn backup_done() -> Event {
         basis: Basis::Attested,
         value: Some("22".to_owned()),
         signed: None,
+        second: None,
         evidence: None,
         against: None,
     }
