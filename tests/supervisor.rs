@@ -106,6 +106,8 @@ async fn p6_a_program_that_stands_still_does_not_hold_its_command_up() {
     screen.signal(Signal::STOP);
     cue(&fifo).await;
     until("100 MB are printed", || scene.path("printed").exists()).await;
+    let result = only_attempt(&scene).join("result.json");
+    until("its end is written down", || result.exists()).await;
     screen.signal(Signal::CONT);
     screen.wait_for("exit 0 after").await;
     screen.send("q").await;
