@@ -1059,6 +1059,40 @@ fn a_broken_configuration_keeps_nobody_out() {
 }
 
 #[test]
+fn a_configuration_that_is_no_file_keeps_nobody_waiting() {
+    let home = Home::new();
+    home.file(".tminus.toml", "");
+    let path = home.here().join(".tminus.toml");
+    let renewed = |make: &dyn Fn()| {
+        let is_dir = std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
+        let removed = if is_dir {
+            std::fs::remove_dir(&path)
+        } else {
+            std::fs::remove_file(&path)
+        };
+        removed.unwrap();
+        make();
+        home.words("ls").ends_with(0).err
+    };
+    let fifo = renewed(&|| {
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+    });
+    let device = renewed(&|| std::os::unix::fs::symlink("/dev/zero", &path).unwrap());
+    let directory = renewed(&|| std::fs::create_dir(&path).unwrap());
+    for said in [fifo, device] {
+        assert!(
+            said.contains(".tminus.toml: it is a pipe or a device"),
+            "{said}"
+        );
+    }
+    assert!(
+        directory.contains(".tminus.toml: Is a directory"),
+        "{directory}"
+    );
+}
+
+#[test]
 fn without_a_home_a_place_for_runs_has_to_be_named() {
     let home = Home::new();
     let lost = Called::from(
