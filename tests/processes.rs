@@ -486,13 +486,13 @@ async fn what_left_the_group_is_told_when_the_rest_is_stopped() {
     let mut session = Session::new();
     session.start(command(
         "setsid bash -c 'echo $BASHPID; exec sleep 1000' >escaped 2>&1 & \
-         until test -s escaped; do :; done; echo ready; wait",
+         until test -s escaped; do :; done; echo ready; printf 'half a line'; wait",
     ));
     session.line("ready").await;
     session.processes.signal(1, Stop::Terminate);
     let seen = session.end().await;
     assert_eq!(seen.outcome, signalled(Signal::TERM));
-    assert_eq!(seen.lines, [STILL_RUNS]);
+    assert_eq!(seen.lines, ["half a line", STILL_RUNS]);
     let escaped = std::fs::read_to_string(session.folder.path().join("escaped")).unwrap();
     let escaped = escaped
         .trim()
