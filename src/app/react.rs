@@ -522,6 +522,7 @@ impl App {
             basis: crate::journal::Basis::Verified,
             value: Some(text::format_duration(needed)),
             signed: None,
+            second: None,
             evidence: Some(Evidence { observed, ..seen }),
             against: None,
         };
@@ -621,6 +622,7 @@ pub fn describe(event: &Event) -> String {
             basis,
             value,
             signed,
+            second,
             against,
             ..
         } => {
@@ -632,11 +634,18 @@ pub fn describe(event: &Event) -> String {
                 .as_ref()
                 .map(|who| format!(", signed by {who}"))
                 .unwrap_or_default();
+            let second = second
+                .as_ref()
+                .map(|who| format!(", seen by {who}"))
+                .unwrap_or_default();
             let against = against
                 .as_ref()
                 .map(|red| format!(", OVER RED {}: {}", red.source, red.observed))
                 .unwrap_or_default();
-            format!("[x] {step}{value} ({}{signed}{against})", basis.name())
+            format!(
+                "[x] {step}{value} ({}{signed}{second}{against})",
+                basis.name()
+            )
         }
         Event::StepContradicted { step, evidence } => {
             format!("[?] {step}: {} {}", evidence.source, evidence.observed)

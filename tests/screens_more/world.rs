@@ -266,6 +266,7 @@ impl World {
                 basis: tminus::journal::Basis::Attested,
                 value: definition.record.as_ref().map(|_| "22".to_owned()),
                 signed: None,
+                second: None,
                 evidence: None,
                 against: None,
             };
