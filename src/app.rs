@@ -17,6 +17,7 @@ pub mod picker;
 pub mod polling;
 pub mod react;
 pub mod recording;
+pub mod rescue;
 pub mod search;
 pub mod sentence;
 pub mod sentinel;
@@ -29,7 +30,7 @@ use std::time::Duration;
 
 use crate::check::{Blind, Judgement, Now};
 use crate::journal::{AUTO, Entry, Event, Outcome};
-use crate::run::Run;
+use crate::run::{Run, Usual};
 use crate::runbook::{Runbook, StepIndex};
 
 use keys::{Action, Bindings, Key};
@@ -104,6 +105,17 @@ pub enum Msg {
     Tick,
     /// Whether this machine can look at others at all, or what is wrong at our own end.
     Sighted(Result<(), String>),
+    /// The pager has given the terminal back; with why it couldn't be used, if so.
+    PagerLeft(Result<(), String>),
+    /// What commands took in earlier runs.
+    Remembered(Usual),
+    /// Whether the run is in another directory now.
+    WrittenElsewhere {
+        /// The directory.
+        dir: String,
+        /// The sentence for the operator, when it isn't.
+        result: Result<(), String>,
+    },
     /// The machine slept, or a clock jumped: nothing measured before counts.
     Slept,
 }
@@ -160,10 +172,19 @@ pub enum Effect {
     Sample(usize),
     /// See whether this machine's resolver and route work; answers with [`Msg::Sighted`].
     LookAtOurselves,
+    /// Write the whole run to another disk, because its own has failed; answers with [`Msg::WrittenElsewhere`].
+    WriteElsewhere {
+        /// The state directory to make.
+        dir: String,
+        /// Everything that happened.
+        entries: Vec<Arc<Entry>>,
+    },
     /// Ring the terminal's bell.
     Bell,
     /// Put text on the clipboard (OSC 52).
     Copy(String),
+    /// Show all that an attempt printed in the operator's pager, which has the terminal until it is left.
+    Page(u64),
     /// Open a URL with the desktop's opener.
     OpenLink(String),
     /// Leave the program.
@@ -214,6 +235,8 @@ pub struct App {
     pub bindings: Bindings,
     /// Whether what was done is on disk.
     pub saving: Saving,
+    /// The directory to suggest when the journal's disk has failed.
+    pub elsewhere: String,
     /// The time of the latest message; screens are drawn for this moment.
     pub now: Now,
     /// What is on its way to the disk, oldest first; it is answered in this order.
@@ -266,6 +289,7 @@ impl App {
             options,
             bindings: Bindings::default(),
             saving: Saving::Saved,
+            elsewhere: String::new(),
             now,
             in_flight: VecDeque::new(),
             requested: BTreeSet::new(),
@@ -363,6 +387,16 @@ impl App {
             }
             Msg::Tick => Vec::new(),
             Msg::Sighted(answer) => self.on_sighted(answer),
+            Msg::Remembered(usual) => {
+                self.dirty = true;
+                self.run.usual = usual;
+                Vec::new()
+            }
+            Msg::WrittenElsewhere { dir, result } => self.on_written_elsewhere(&dir, result),
+            Msg::PagerLeft(left) => {
+                self.dirty = true;
+                left.err().map_or_else(Vec::new, |why| self.refuse(&why))
+            }
             Msg::Slept => {
                 self.dirty = true;
                 self.live.forget(self.now);
@@ -432,6 +466,7 @@ impl App {
                 self.say(Tone::Calm, "looking again");
                 effects
             }
+            Action::WriteElsewhere => self.ask_elsewhere(),
             Action::Leave => vec![Effect::Leave],
             _ => self.act_looking(action),
         }
@@ -544,6 +579,8 @@ fn changes_run(action: Action) -> bool {
             | Action::Recheck
             | Action::Details
             | Action::Copy
+            | Action::CopyOutput
+            | Action::OpenOutput
             | Action::OpenLink
             | Action::Follow
             | Action::Zoom
@@ -553,6 +590,7 @@ fn changes_run(action: Action) -> bool {
             | Action::Palette
             | Action::Help
             | Action::Interrupt
+            | Action::WriteElsewhere
             | Action::Leave
             | Action::Poll
             // Shows the screen; what it asks there knows by itself when not to.

@@ -11,6 +11,7 @@ pub mod exposition;
 pub mod foreign;
 pub mod json_path;
 pub mod metric;
+pub mod notation;
 pub mod observation;
 pub mod prometheus;
 pub mod scrape;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use expectation::{Expectation, Judgement, SyntaxError, defaults, judge};
 pub use metric::{Baseline, MetricState};
+pub use notation::Notation;
 pub use observation::{Blind, DnsAnswer, Facts, FileFacts, Observation};
 pub use scrape::ScrapeState;
 pub use series::{Sample, Series};
@@ -385,7 +387,11 @@ impl MetricSource {
     pub fn texts_mut(&mut self) -> Vec<&mut String> {
         match self {
             Self::Prometheus { url, query } => vec![url, query],
-            Self::Scrape(scrape) => vec![&mut scrape.url],
+            Self::Scrape(scrape) => {
+                let mut texts = vec![&mut scrape.url];
+                texts.extend(scrape.formula.selectors_mut());
+                texts
+            }
             Self::Json { url, path } => vec![url, path],
             Self::Command { .. } => Vec::new(),
         }
@@ -426,4 +432,24 @@ pub enum Formula {
         /// The histogram's base name or selector, without `_bucket`.
         of: String,
     },
+}
+
+impl Formula {
+    /// The selectors with the keys they are written under.
+    pub fn selectors(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Value(text) => vec![("value", text)],
+            Self::Rate(text) => vec![("rate", text)],
+            Self::Ratio { of, over } => vec![("ratio", of), ("over", over)],
+            Self::Quantile { of, .. } => vec![("of", of)],
+        }
+    }
+
+    fn selectors_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Value(text) | Self::Rate(text) => vec![text],
+            Self::Ratio { of, over } => vec![of, over],
+            Self::Quantile { of, .. } => vec![of],
+        }
+    }
 }

@@ -11,6 +11,7 @@ pub mod progress;
 pub mod rollback;
 pub mod step;
 pub mod trigger;
+pub mod usual;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use gate::GateState;
 pub use rollback::RollbackState;
 pub use step::{Status, StepState};
 pub use trigger::TriggerState;
+pub use usual::Usual;
 
 /// A line somebody wrote, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +92,8 @@ pub struct Run {
     pub messages_sent: BTreeMap<String, Timestamp>,
     /// How and when the run ended.
     pub ended: Option<(Ending, Timestamp)>,
+    /// What commands took in earlier runs; no part of what the journal folds to.
+    pub usual: Usual,
     /// Everything that happened, oldest first.
     pub log: Vec<Arc<Entry>>,
 }
@@ -130,6 +134,7 @@ impl Run {
             todos: Vec::new(),
             messages_sent: BTreeMap::new(),
             ended: None,
+            usual: Usual::default(),
             log: Vec::new(),
             runbook,
         }

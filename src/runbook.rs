@@ -12,6 +12,7 @@ mod lower;
 pub mod markdown;
 pub mod schema;
 mod shape;
+mod syntax;
 pub mod text;
 pub mod variables;
 

@@ -4,12 +4,15 @@
 
 pub mod demo;
 mod environment;
+pub mod history;
 pub mod looking;
 pub mod output;
+mod pager;
 pub mod probe;
 pub mod process;
 pub mod recorder;
 pub mod redaction;
+pub mod rescue;
 pub mod session;
 pub mod store;
 pub mod supervisor;

@@ -18,7 +18,7 @@ use clap::CommandFactory as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
-use tminus::journal::{Answer, Basis, Decision, Ending, Event, Mode};
+use tminus::journal::{Answer, Basis, Decision, Direction, Ending, Event, Mode};
 use tminus::runbook::StepId;
 use tminus::runtime::demo::DemoService;
 use tminus::runtime::store::{Journal, Store, fingerprint};
@@ -542,6 +542,57 @@ fn asking_changes_nothing_and_waits_for_nobody() {
         home.call(arguments).ends_with(0);
     }
     assert_eq!(contents(home.folder.path()), before);
+}
+
+#[test]
+fn p11_what_ended_while_nobody_watched_is_told_without_recording_it() {
+    let home = Home::new();
+    let mut journal = opened(&home);
+    record(
+        &mut journal,
+        Event::AttemptStarted {
+            attempt: 1,
+            step: Some(StepId("launch/deploy/k8s/roll-out".to_owned())),
+            direction: Direction::Run,
+            command: "true".to_owned(),
+            second: None,
+        },
+    );
+    let place = journal.dir().join("attempts/1");
+    let told = |text: &str, state: &str, outcome: Value| {
+        let calm = home.words("status").ends_with(0).out;
+        assert!(calm.contains(text), "{calm}");
+        let known = &home.words("status --json").json()["attempts"][0];
+        assert_eq!(
+            (&known["state"], &known["outcome"]),
+            (&state.into(), &outcome)
+        );
+    };
+    // Whoever drives the run is about to start it.
+    told("running  #1  2.1.1 Roll out", "running", Value::Null);
+    drop(journal);
+    told(
+        "over     #1  2.1.1 not started",
+        "over",
+        "not-started".into(),
+    );
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join("started.json"), "{}").unwrap();
+    told("over     #1  2.1.1 UNKNOWN", "over", "unknown".into());
+    fs::write(
+        place.join("result.json"),
+        r#"{"version":1,"outcome":{"outcome":"exited","code":0},"took_ms":133000}"#,
+    )
+    .unwrap();
+    let before = fs::read_dir(&place).unwrap().count();
+    told(
+        "over     #1  2.1.1 exit 0 after 2:13; `tminus resume` records it",
+        "over",
+        "exited".into(),
+    );
+    assert_eq!(fs::read_dir(&place).unwrap().count(), before);
+    let status = home.words("status --json").json();
+    assert_eq!(status["seq"], 2, "nothing is recorded by asking");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fail = "> 4"
 [[rollback]]
 id = "back"
 title = "Back"
-steps = [{ title = "Undo it", run = "undo", level = "safe", metric = "load" }]
+steps = [{ title = "Undo it", run = "undo", level = "safe", check = "api", metric = "load" }]
 "#;
 
 fn sound(text: &str) -> Runbook {
@@ -224,12 +224,12 @@ fn mistakes_of_meaning_in_checks_and_metrics_are_named_at_their_place() {
         ),
         (
             "scrape-formula",
-            "[[metric]]\nid = 'x'\nscrape = ▶{ url = 'u', ratio = 'a' }",
+            "[[metric]]\nid = 'x'\nscrape = ▶{ url = 'http://h/m', ratio = 'a' }",
             "this scrape doesn't say what to compute, or says several things",
         ),
         (
             "out-of-range",
-            "[[metric]]\nid = 'x'\nscrape = { url = 'u', quantile = ▶95, of = 'a' }",
+            "[[metric]]\nid = 'x'\nscrape = { url = 'http://h/m', quantile = ▶95, of = 'a' }",
             "95 isn't a quantile",
         ),
         (
@@ -240,7 +240,7 @@ fn mistakes_of_meaning_in_checks_and_metrics_are_named_at_their_place() {
         (
             "out-of-range",
             "[[check]]\nid = 'x'\ntls = { host = 'h', port = ▶70000 }",
-            "70000 isn't a port",
+            "this isn't a port",
         ),
         (
             "out-of-range",
@@ -307,7 +307,7 @@ fn looks_that_nothing_can_get_lost_of_are_believed_at_once() {
 fn expectations_and_limits_point_into_their_string() {
     let (loaded, place) = marked(
         GROUND,
-        "[[check]]\nid = 'x'\nhttp = { url = 'u' }\nexpect = [\"status == 200\", 'status ▶~ 200']",
+        "[[check]]\nid = 'x'\nhttp = { url = 'http://h' }\nexpect = [\"status == 200\", 'status ▶~ 200']",
     );
     let findings = loaded.findings();
     assert_eq!(findings[0].code, "expectation", "{findings:?}");
@@ -1112,16 +1112,17 @@ target = "${V}"
 ic = "${V}"
 [vars]
 V = { default = "filled" }
+U = { default = "http://filled" }
 [[check]]
 id = "c"
 title = "${V}"
-http = { url = "${V}", headers = { A = "${V}" }, body = "${V}" }
+http = { url = "${U}", headers = { A = "${V}" }, body = "${V}" }
 expect = ['body contains "${V}"']
 [[metric]]
 id = "m"
 title = "${V}"
 unit = "${V}"
-prometheus = { url = "${V}", query = "${V}" }
+prometheus = { url = "${U}", query = "${V}" }
 [[trigger]]
 title = "${V} t"
 manual = true
@@ -1145,7 +1146,7 @@ steps = ["${V}"]
 [[message]]
 title = "${V}"
 text = "${V}"
-webhook = "${V}"
+webhook = "${U}"
 [[command]]
 title = "${V}"
 run = "r"

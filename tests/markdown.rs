@@ -228,6 +228,94 @@ fn tables_with_boxes_become_steps_and_others_stay_text() {
 }
 
 #[test]
+fn rows_that_list_things_to_do_are_steps_where_nothing_has_a_box() {
+    let (import, runbook) = read(&fixture("readiness.md"));
+    assert_eq!((import.tasks, import.steps), (0, 4));
+    assert_eq!(
+        titles(&runbook),
+        [
+            "On call",
+            "Playbook",
+            "Restore a backup",
+            "Encrypt the disks"
+        ]
+    );
+    let text = runbook.steps[0].text.as_ref().unwrap();
+    assert!(text.contains("Level B: ✅"), "{text}");
+    let text = runbook.steps[2].text.as_ref().unwrap();
+    assert!(text.contains("Owner: @ana"), "{text}");
+}
+
+/// Phases with their stages.
+fn stages(runbook: &Runbook) -> Vec<(&str, Stage)> {
+    let phases = runbook.phases.iter();
+    phases
+        .map(|phase| (phase.title.as_str(), phase.stage))
+        .collect()
+}
+
+#[test]
+fn a_procedure_keeps_its_order_and_only_lists_due_before_it_move() {
+    use Stage::{Launch, PostLaunch, PreLaunch};
+    let (import, runbook) = read(&fixture("issue.md"));
+    assert_eq!(
+        stages(&runbook),
+        [
+            ("Two weeks prior to release", PreLaunch),
+            ("After the freeze", PreLaunch),
+            ("One week before release", PreLaunch),
+            ("Stage! (point of soft no return)", PreLaunch),
+            ("Critical path", PreLaunch),
+            ("Release! (point of hard no return)", Launch),
+            ("After launch", PostLaunch),
+            ("Prepare downstream", PostLaunch),
+        ]
+    );
+    let moved = import
+        .guesses
+        .iter()
+        .find(|note| note.what.contains("moved"));
+    assert_eq!(moved.unwrap().line, 55);
+
+    let (_, runbook) = read(&fixture("freeze.md"));
+    assert_eq!(
+        titles(&runbook),
+        [
+            "Form the team",
+            "Open the board",
+            "Remind everybody",
+            "Thank the writers",
+            "Warn",
+            "Go",
+            "Rest"
+        ]
+    );
+    let last: Vec<Stage> = runbook.phases.iter().map(|phase| phase.stage).collect();
+    assert!(last.ends_with(&[PreLaunch, Launch, PostLaunch]), "{last:?}");
+}
+
+#[test]
+fn remarks_and_further_links_of_an_item_become_its_text() {
+    let (_, runbook) = read(&fixture("issue.md"));
+    let of = |title: &str| {
+        let step = runbook.steps.iter().find(|step| step.title == title);
+        step.unwrap().text.clone()
+    };
+    assert_eq!(
+        of("Promote the images:").as_deref(),
+        Some("Paste the pull request here")
+    );
+    assert_eq!(
+        of("Read the guide and the rules").as_deref(),
+        Some("https://docs.example/rules")
+    );
+    assert_eq!(
+        of("Verify with the script:").as_deref(),
+        Some("- copy the sums\n- run it")
+    );
+}
+
+#[test]
 fn numbered_runbooks_without_a_box_have_steps_and_commands() {
     let (import, runbook) = read(&fixture("numbered.md"));
     assert_eq!(import.tasks, 0);

@@ -179,6 +179,8 @@ enum Expect {
     },
     /// The clipboard got this text last.
     Copied { copied: String },
+    /// The run was last written to this directory, with so many entries.
+    Elsewhere { elsewhere: String, holds: usize },
     /// The bell rang so often.
     Bells { bells: usize },
     /// What the board says of our own end of the network; empty while we see.
@@ -414,6 +416,7 @@ impl Telling {
             | Expect::Recorded { .. }
             | Expect::Entries { .. }
             | Expect::Copied { .. }
+            | Expect::Elsewhere { .. }
             | Expect::Bells { .. }
             | Expect::BlindTo { .. }
             | Expect::Left { .. } => self.expect_asked(expect),
@@ -481,6 +484,10 @@ impl Telling {
                     .map(|&(attempt, stop)| format!("{attempt} {}", word(stop)));
                 equal(signal, &last.unwrap_or_default())
             }
+            Expect::Elsewhere { elsewhere, holds } => equal(
+                &(elsewhere.clone(), *holds),
+                &asked.elsewhere.last().cloned().unwrap_or_default(),
+            ),
             Expect::Copied { copied } => {
                 equal(copied, &asked.copied.last().cloned().unwrap_or_default())
             }

@@ -142,6 +142,8 @@ impl App {
             Action::Follow => self.follow(),
             Action::Open => return self.open(),
             Action::Copy => return self.copy(),
+            Action::CopyOutput => return self.copy_output(),
+            Action::OpenOutput => return self.open_output(),
             Action::OpenLink => return self.open_link(),
             _ => {}
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tui_input::Input as TextInput;
 
 use super::keys::{Action, Key, KeyCode};
-use super::output::Line;
+use super::output::{Line, Output};
 use super::view::{Ask, Confirm, Menu, MenuChoice, MenuItem, OverlayKind, Screen, Tone};
 use super::{App, Effect, Stop};
 use crate::check::Verdict;
@@ -393,6 +393,32 @@ impl App {
         }
     }
 
+    fn shown_attempt(&self) -> Option<u64> {
+        let attempt = self.run.latest_attempt(self.current_step()?)?;
+        Some(attempt.number)
+    }
+
+    /// Shows all of the output, also what isn't in memory any more.
+    pub(super) fn open_output(&mut self) -> Vec<Effect> {
+        match self.shown_attempt() {
+            Some(attempt) => vec![Effect::Page(attempt)],
+            None => self.refuse("nothing was run here that could have printed something"),
+        }
+    }
+
+    /// Copies the newest lines of the output, as many as terminals take.
+    pub(super) fn copy_output(&mut self) -> Vec<Effect> {
+        let output = self
+            .shown_attempt()
+            .and_then(|attempt| self.outputs.get(attempt));
+        let Some((text, lines)) = output.map(Output::newest) else {
+            return self.refuse("there is no output to copy");
+        };
+        let said = format!("{lines} lines copied, if your terminal allows it (OSC 52)");
+        self.say(Tone::Calm, said);
+        vec![Effect::Copy(text)]
+    }
+
     pub(super) fn on_ended(&mut self, attempt: u64, outcome: Outcome, took: Duration) {
         // The first end counts.
         let Some(running) = self
@@ -402,12 +428,7 @@ impl App {
         else {
             return;
         };
-        let interrupted = running.interrupted;
-        let outcome = match outcome {
-            Outcome::Exited { code } if interrupted && code != 0 => Outcome::Stopped,
-            Outcome::Signalled { .. } if interrupted => Outcome::Stopped,
-            outcome => outcome,
-        };
+        let outcome = running.judged(outcome);
         self.pids.remove(&attempt);
         let last_line = self.outputs.get(attempt).and_then(|output| {
             let last = output

@@ -234,6 +234,10 @@ pub enum Action {
     Details,
     /// Copy what is under the cursor.
     Copy,
+    /// Copy what the command printed.
+    CopyOutput,
+    /// Show all that the command printed in the pager.
+    OpenOutput,
     /// Open the step's link.
     OpenLink,
     /// Follow the output, or filter the log.
@@ -252,6 +256,8 @@ pub enum Action {
     Help,
     /// Interrupt the running step, else offer to leave.
     Interrupt,
+    /// Write the run to another disk, after its own has failed.
+    WriteElsewhere,
     /// Leave; the run stays open.
     Leave,
 }
@@ -645,6 +651,24 @@ const TABLE: &[Row] = &[
     ),
     (A::Copy, "copy", "copy", "", "y", &[], G::See),
     (
+        A::CopyOutput,
+        "copy-output",
+        "copy the output",
+        "",
+        "Y",
+        &[Step],
+        G::See,
+    ),
+    (
+        A::OpenOutput,
+        "open-output",
+        "the whole output in $PAGER",
+        "pager",
+        "v",
+        &[Step],
+        G::See,
+    ),
+    (
         A::OpenLink,
         "open-link",
         "open the link",
@@ -706,6 +730,15 @@ const TABLE: &[Row] = &[
         "?",
         &[],
         G::See,
+    ),
+    (
+        A::WriteElsewhere,
+        "write-elsewhere",
+        "write to another disk",
+        "",
+        "w",
+        &[],
+        G::Write,
     ),
     (A::Back, "back", "back", "", "esc", &[], G::Leave),
     (

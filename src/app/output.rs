@@ -12,6 +12,9 @@ pub const MAXIMUM_LINES: usize = 10_000;
 /// The most bytes kept of one line.
 pub const MAXIMUM_LINE_BYTES: usize = 4 * 1024;
 
+/// The most bytes that are copied: terminals refuse more than about 100,000 in base64 (tmux, xterm).
+const MAXIMUM_COPY: usize = 64 * 1024;
+
 /// The most attempts whose output is kept in memory.
 const MAXIMUM_ATTEMPTS: usize = 32;
 
@@ -103,6 +106,22 @@ impl Output {
         }
         self.partial = partial;
         self.last = Some(now);
+    }
+
+    /// The newest lines as text, as many as can be copied, and how many those are.
+    pub fn newest(&self) -> (String, usize) {
+        let newest_first = self.partial.iter().chain(self.lines.iter().rev());
+        let mut room = MAXIMUM_COPY;
+        let mut kept: Vec<String> = newest_first
+            .map(Line::text)
+            .take_while(|line| {
+                let fits = line.len() < room;
+                room = room.saturating_sub(line.len() + 1);
+                fits
+            })
+            .collect();
+        kept.reverse();
+        (kept.join("\n"), kept.len())
     }
 
     /// How many lines were printed in all.

@@ -141,6 +141,7 @@ impl App {
                 return self.answer_start_rollback(*rollback, typed);
             }
             Purpose::MoveTarget => return self.answer_target(typed),
+            Purpose::WriteElsewhere => return self.answer_elsewhere(typed),
             Purpose::CloseRun => {
                 let ending = if self.run.rollback.is_some() {
                     Ending::RolledBack
@@ -218,6 +219,7 @@ impl App {
             | Purpose::StartRollback(_)
             | Purpose::MoveTarget
             | Purpose::CloseRun
+            | Purpose::WriteElsewhere
             | Purpose::Search => Vec::new(),
         }
     }

@@ -219,6 +219,8 @@ pub enum Purpose {
     CloseRun,
     /// What to search for.
     Search,
+    /// The directory that takes the run when its disk has failed.
+    WriteElsewhere,
 }
 
 impl Purpose {

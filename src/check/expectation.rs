@@ -57,6 +57,13 @@ impl Expectation {
         })
     }
 
+    /// The same test in other words: what an author wrote before variables were filled in.
+    #[must_use]
+    pub fn written_as(mut self, text: &str) -> Self {
+        text.trim().clone_into(&mut self.text);
+        self
+    }
+
     /// The author's words.
     pub fn text(&self) -> &str {
         &self.text

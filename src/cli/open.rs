@@ -20,6 +20,7 @@ use crate::journal::{Ending, Entry, Event, Mode};
 use crate::runbook::text::nearest;
 use crate::runbook::variables::{VariableError, VariableErrors, resolve, settle};
 use crate::runbook::{Runbook, Variable};
+use crate::runtime::history::History;
 use crate::runtime::redaction;
 use crate::runtime::session::{Left, Session, drive};
 use crate::runtime::store::{Follower, Journal, fingerprint, this_process};
@@ -95,6 +96,7 @@ pub fn begin(
         probed: Some(filled.runbook),
         journal,
         follower: None,
+        frozen: source.bytes.to_vec(),
         entries: vec![entry],
         folder: source.folder.clone(),
         variables,
@@ -330,6 +332,7 @@ pub fn resume(context: &Context, run: Option<&str>, files: &SecretFiles) -> Outc
         runbook,
         journal: None,
         follower: None,
+        frozen: found.runbook,
         demonstration,
         entries: Vec::new(),
     };
@@ -385,6 +388,7 @@ pub fn watch(context: &Context, run: Option<&str>) -> Outcome {
         runbook,
         journal: None,
         follower: None,
+        frozen: Vec::new(),
         demonstration: None,
         entries: Vec::new(),
     };
@@ -408,6 +412,8 @@ struct Prepared {
     probed: Option<Runbook>,
     journal: Option<Journal>,
     follower: Option<Follower>,
+    /// The frozen runbook's bytes, where the run is driven.
+    frozen: Vec<u8>,
     entries: Vec<Entry>,
     folder: PathBuf,
     /// All variables, secrets included.
@@ -449,6 +455,11 @@ impl Prepared {
             runbook: Arc::new(self.runbook),
             probed: self.probed.map(Arc::new),
             run_dir: context.store.run_dir(&self.run).ok(),
+            frozen: self.frozen,
+            history: Some(History {
+                store: context.store.clone(),
+                run: self.run.clone(),
+            }),
             journal: self.journal,
             follower: self.follower,
             entries: self.entries,

@@ -2,6 +2,8 @@
 //!
 //! It takes no lock and changes nothing, so it can be asked at any time by anybody who may read the files.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -11,11 +13,13 @@ use super::context::Context;
 use super::failure::{Exit, Outcome};
 use super::log::line;
 use super::{output, runs};
+use crate::app::command::explain;
 use crate::journal::Answer;
 use crate::run::progress::Count;
 use crate::run::rollback::RollbackStage;
-use crate::run::{Run, Status};
+use crate::run::{Attempt, Run, Status};
 use crate::runbook::{SectionIndex, StepIndex, text};
+use crate::runtime::process::{Found, look_at};
 use crate::ui::text::{between, filled, fit, signed_clock, stopwatch, visible, wall};
 
 /// The summary is read in a terminal of the usual width, or in a chat.
@@ -29,12 +33,13 @@ pub fn status(context: &Context, arguments: &arguments::Status) -> Outcome {
     let name = runs::named_or_newest(context, arguments.run.as_deref())?;
     let reading = context.store.read(&name)?;
     let run = runs::fold(&reading)?;
+    let attempts = unrecorded(context, &reading.dir, &run);
     // The clocks of a run that is over stand where they stood.
     let now = run.ended.map_or_else(Timestamp::now, |(_, at)| at);
     if arguments.json {
-        output::json(&Report::of(&run, now))?;
+        output::json(&Report::of(&run, &attempts, now))?;
     } else {
-        output::data(&summary(&run, now))?;
+        output::data(&summary(&run, &attempts, now))?;
     }
     if let Some(doubt) = runs::doubt(&reading) {
         return Err(doubt);
@@ -44,6 +49,77 @@ pub fn status(context: &Context, arguments: &arguments::Status) -> Outcome {
     } else {
         Exit::Ok
     })
+}
+
+/// An attempt whose end isn't recorded, and what is known of it.
+struct Unrecorded<'r> {
+    attempt: &'r Attempt,
+    found: Found,
+}
+
+/// What became of commands that the journal says are running. They outlive the session that started them, and only
+/// the next one records how they ended.
+fn unrecorded<'r>(context: &Context, dir: &Path, run: &'r Run) -> Vec<Unrecorded<'r>> {
+    let is_driven = context.store.held_by(&run.id).is_some();
+    run.running_attempts()
+        .map(|attempt| Unrecorded {
+            attempt,
+            found: match look_at(dir, attempt.number, is_driven) {
+                Found::Over { outcome, took } => Found::Over {
+                    outcome: attempt.judged(outcome),
+                    took,
+                },
+                Found::Running => Found::Running,
+            },
+        })
+        .collect()
+}
+
+impl Unrecorded<'_> {
+    /// `running  #2  2.1.1 Roll out`, or `over     #2  exit 0 after 2:13, not recorded yet: tminus resume`
+    fn line(&self, run: &Run) -> String {
+        let Attempt {
+            number, command, ..
+        } = self.attempt;
+        let step = self.attempt.step;
+        match &self.found {
+            Found::Running => {
+                let what = step.map_or_else(|| command.clone(), |step| named(run, step));
+                format!("running  #{number}  {what}")
+            }
+            Found::Over { outcome, took } => {
+                let step = step.map(|step| run.runbook().step(step));
+                let step = step.map_or_else(String::new, |step| format!("{} ", step.number));
+                let time = match took.is_zero() {
+                    true => String::new(),
+                    false => format!(" after {}", stopwatch(*took)),
+                };
+                let outcome = explain(outcome);
+                format!("over     #{number}  {step}{outcome}{time}; `tminus resume` records it")
+            }
+        }
+    }
+
+    fn json(&self, run: &Run) -> Value {
+        let step = self.attempt.step.map(|step| &run.runbook().step(step).id);
+        let mut known = json!({
+            "attempt": self.attempt.number,
+            "step": step,
+            "command": self.attempt.command,
+            "started": self.attempt.started,
+            "state": "running",
+        });
+        if let Found::Over { outcome, took } = &self.found {
+            known["state"] = "over".into();
+            known["explained"] = explain(outcome).into();
+            known["took_ms"] = json!(took.as_millis());
+            // As in the journal: `outcome` and what belongs to it.
+            if let (Value::Object(known), Value::Object(outcome)) = (&mut known, json!(outcome)) {
+                known.extend(outcome);
+            }
+        }
+        known
+    }
 }
 
 fn verdict(run: &Run) -> Exit {
@@ -92,6 +168,8 @@ struct Report<'r> {
     rollback: Option<Rollback<'r>>,
     /// Those that have fired.
     triggers: Vec<Trigger<'r>>,
+    /// Those whose end isn't recorded.
+    attempts: Vec<Value>,
     /// In the runbook's order.
     steps: Map<String, Value>,
 }
@@ -119,7 +197,7 @@ struct Rollback<'r> {
 }
 
 impl<'r> Report<'r> {
-    fn of(run: &'r Run, now: Timestamp) -> Self {
+    fn of(run: &'r Run, attempts: &[Unrecorded<'_>], now: Timestamp) -> Self {
         let (t, l) = (run.clock.t(now), run.clock.l(now));
         let Count { done, total } = run.progress();
         Self {
@@ -143,6 +221,7 @@ impl<'r> Report<'r> {
             next: next_step(run).map(|step| run.runbook().step(step).id.0.as_str()),
             rollback: rollback(run, now),
             triggers: triggers(run),
+            attempts: attempts.iter().map(|attempt| attempt.json(run)).collect(),
             steps: steps(run),
         }
     }
@@ -224,7 +303,7 @@ fn steps(run: &Run) -> Map<String, Value> {
 /// next     1.4.6 Canary 5% for 10 min
 /// steps    28/36 settled, MUST 7/10
 /// ```
-fn summary(run: &Run, now: Timestamp) -> String {
+fn summary(run: &Run, attempts: &[Unrecorded<'_>], now: Timestamp) -> String {
     let mode = run.mode.name().to_uppercase();
     let state = run.run_state(now).name();
     let mut lines = vec![
@@ -236,15 +315,7 @@ fn summary(run: &Run, now: Timestamp) -> String {
     lines.push(progress(run));
     lines.extend(run.next_gate().map(|gate| poll(run, gate)));
     lines.extend(way_back(run, now));
-    let running = run.running_attempts().map(|attempt| {
-        let step = attempt.step.map(|step| named(run, step));
-        format!(
-            "running  #{}  {}",
-            attempt.number,
-            step.unwrap_or_else(|| attempt.command.clone())
-        )
-    });
-    lines.extend(running);
+    lines.extend(attempts.iter().map(|attempt| attempt.line(run)));
     let last = run.log.last();
     lines.extend(last.map(|entry| format!("last     {}", line(Some(run), entry))));
     lines.push(format!("run      {}", run.id));

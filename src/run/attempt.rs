@@ -36,6 +36,15 @@ impl Attempt {
     pub fn is_running(&self) -> bool {
         self.outcome.is_none()
     }
+
+    /// What an end means for this attempt: one that was asked to stop and didn't end well was stopped.
+    pub fn judged(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Exited { code } if self.interrupted && code != 0 => Outcome::Stopped,
+            Outcome::Signalled { .. } if self.interrupted => Outcome::Stopped,
+            outcome => outcome,
+        }
+    }
 }
 
 impl Run {

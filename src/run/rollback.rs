@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Run;
-use crate::journal::Entry;
-use crate::runbook::StepIndex;
+use crate::journal::{Direction, Entry};
 
 /// A rollback on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,8 +114,10 @@ impl Run {
         let steps = &self.runbook().rollbacks[rollback].steps;
         let commands = steps
             .iter()
-            .filter_map(|&step: &StepIndex| self.runbook().step(step).command.as_ref());
-        let mut times = commands.map(|command| command.takes).peekable();
+            .filter(|&&step| self.runbook().step(step).command.is_some());
+        let mut times = commands
+            .map(|&step| Some(self.usual_time(step, Direction::Run)?.time))
+            .peekable();
         times.peek()?;
         times.sum()
     }

@@ -121,12 +121,12 @@ impl Run {
         if self.state(step).basis.is_some() || !definition.is_group() {
             return self.state(step).basis;
         }
-        let mut done = definition
-            .children
-            .iter()
-            .filter(|&&child| self.status(child) == Status::Done);
-        let all_verified = done.all(|&child| self.basis(child) == Some(Basis::Verified));
-        Some(if all_verified {
+        let counts = |child: &&StepIndex| self.status(**child) != Status::NotApplicable;
+        let mut children = definition.children.iter().filter(counts).peekable();
+        // A waiver proves nothing, and neither does a group of which nothing applies.
+        let verified = children.peek().is_some()
+            && children.all(|&child| self.basis(child) == Some(Basis::Verified));
+        Some(if verified {
             Basis::Verified
         } else {
             Basis::Attested

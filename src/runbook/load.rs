@@ -16,6 +16,7 @@ use super::document::{Document, Located, StepEntry};
 use super::lower::lower;
 use super::schema::json_schema;
 use super::shape::{Gaps, prune};
+use super::syntax::Damage;
 
 /// Larger files are refused unread.
 pub const MOST_BYTES: usize = 1 << 20;
@@ -134,30 +135,39 @@ fn read_document(text: &str) -> (Option<Runbook>, Vec<Diagnostic>) {
     {
         return (None, vec![too_deep(place)]);
     }
-    let syntax = syntax_errors(&errors, text);
+    if errors.is_empty() {
+        return read_root(root, text, text);
+    }
+    let damage = Damage::survey(&errors, text);
+    let (root, _) = DeTable::parse_recoverable(&damage.rest);
+    let (_, mut diagnostics) = read_root(root, &damage.rest, text);
+    // A file with so many errors is no runbook, and what else is wrong with it says nothing.
+    diagnostics
+        .retain(|diagnostic| damage.errors.len() < MOST_SHOWN && damage.leaves(diagnostic, text));
+    diagnostics.extend(damage.errors);
+    (None, diagnostics)
+}
+
+/// Reads a document; `toml` is what it was parsed from, and `text` what its author wrote.
+fn read_root(
+    root: Spanned<DeTable<'_>>,
+    toml: &str,
+    text: &str,
+) -> (Option<Runbook>, Vec<Diagnostic>) {
     let (document, gaps, mut diagnostics) = match deserialize(root) {
         Ok(document) => (Some(document), Gaps::default(), Vec::new()),
-        Err(_) => read_misshapen(text),
+        Err(_) => read_misshapen(toml),
     };
-    let mut runbook = None;
-    if let Some(document) = document {
-        match more_steps_than_allowed(&document) {
-            Some(place) => diagnostics.push(too_many_steps(place)),
-            None => {
-                let (lowered, found) = lower(document, text, &gaps);
-                runbook = Some(lowered);
-                diagnostics.extend(found);
-            }
-        }
+    let Some(document) = document else {
+        return (None, diagnostics);
+    };
+    if let Some(place) = more_steps_than_allowed(&document) {
+        diagnostics.push(too_many_steps(place));
+        return (None, diagnostics);
     }
-    if !syntax.is_empty() {
-        // A file with so many errors is no runbook, and what else is wrong with it says nothing.
-        diagnostics.retain(|diagnostic| {
-            syntax.len() < MOST_SHOWN && stands_beside(diagnostic, &syntax, text)
-        });
-        diagnostics.extend(syntax);
-    }
-    (runbook, diagnostics)
+    let (runbook, found) = lower(document, text, &gaps);
+    diagnostics.extend(found);
+    (Some(runbook), diagnostics)
 }
 
 fn deserialize(root: Spanned<DeTable<'_>>) -> Result<Document, toml::de::Error> {
@@ -179,70 +189,6 @@ fn read_misshapen(text: &str) -> (Option<Document>, Gaps, Vec<Diagnostic>) {
             (None, gaps, diagnostics)
         }
     }
-}
-
-/// The syntax errors, one a line: what follows on the same line is mostly a consequence.
-fn syntax_errors(errors: &[toml::de::Error], text: &str) -> Vec<Diagnostic> {
-    let mut found: Vec<Diagnostic> = errors
-        .iter()
-        .map(|error| syntax_error(error, text))
-        .collect();
-    found.sort_by_key(|diagnostic| diagnostic.span.start);
-    let mut lines = Lines::of(text);
-    let mut last = None;
-    found.retain(|diagnostic| {
-        let line = lines.number(diagnostic.span.start);
-        last.replace(line) != Some(line)
-    });
-    found
-}
-
-/// Numbers the lines of growing offsets in one pass: half a million errors are possible in a megabyte.
-struct Lines<'t> {
-    text: &'t str,
-    offset: usize,
-    line: usize,
-}
-
-impl<'t> Lines<'t> {
-    fn of(text: &'t str) -> Self {
-        Self {
-            text,
-            offset: 0,
-            line: 0,
-        }
-    }
-
-    /// The line of this offset; a smaller offset than the one before counts as the same place.
-    fn number(&mut self, offset: usize) -> usize {
-        if let Some(between) = self.text.as_bytes().get(self.offset..offset) {
-            self.line += between.iter().filter(|byte| **byte == b'\n').count();
-            self.offset = offset;
-        }
-        self.line
-    }
-}
-
-fn syntax_error(error: &toml::de::Error, text: &str) -> Diagnostic {
-    let message = error.message();
-    let span = error.span().unwrap_or(0..0);
-    if message.starts_with("duplicate key") {
-        let name = text.get(span.clone()).unwrap_or_default();
-        return Diagnostic::error(
-            "duplicate-key",
-            span,
-            format!("`{name}` is already set in this table"),
-        )
-        .label("set again here")
-        .help("keep one of them; several entries of a list are written `[[…]]`");
-    }
-    let help = if message.starts_with("string values must be quoted") {
-        let word = text.get(span.clone()).unwrap_or_default();
-        format!("put it in quotes: `\"{word}\"`")
-    } else {
-        "look for a missing quote, bracket, comma or `=` here or just before".to_owned()
-    };
-    Diagnostic::error("syntax", span, message).help(help)
 }
 
 /// The place at which the parser refused to nest deeper. It keeps its own limit of 80, so it neither overflows
@@ -344,39 +290,4 @@ fn too_many_steps(place: Range<usize>) -> Diagnostic {
     Diagnostic::error("too-many-steps", place, message)
         .label("the first one too many")
         .help("split the launch into several runbooks")
-}
-
-/// Mistakes that a part lost to a syntax error can't have caused.
-const INDEPENDENT: [&str; 12] = [
-    "bad-id",
-    "bad-pattern",
-    "bad-placeholder",
-    "duration",
-    "expectation",
-    "limit",
-    "offset",
-    "out-of-range",
-    "unknown-key",
-    "unknown-value",
-    "unsupported-format",
-    "wrong-type",
-];
-
-/// Whether a mistake is one of its own beside these syntax errors, as far as that can be told.
-///
-/// The parser goes on after an error with what it could make of the rest. A damaged value is reported once; a
-/// damaged header moves the keys below it into another table, after which nothing can be said of any key.
-fn stands_beside(diagnostic: &Diagnostic, syntax: &[Diagnostic], text: &str) -> bool {
-    let line = |offset: usize| {
-        text[..text.floor_char_boundary(offset)]
-            .rfind('\n')
-            .map_or(0, |newline| newline + 1)
-    };
-    let in_header =
-        |error: &Diagnostic| text[line(error.span.start)..].trim_start().starts_with('[');
-    INDEPENDENT.contains(&diagnostic.code)
-        && !syntax.iter().any(in_header)
-        && syntax
-            .iter()
-            .all(|error| line(error.span.start) != line(diagnostic.span.start))
 }

@@ -6,9 +6,13 @@
 
 mod advice;
 mod drills;
+mod limits;
 mod lists;
+mod metrics;
 mod names;
+mod notations;
 mod probes;
+mod reach;
 mod steps;
 mod texts;
 mod triggers;
@@ -35,6 +39,9 @@ use crate::check::Severity;
 /// The one format this program reads.
 const FORMAT: i64 = 1;
 
+/// So many other places are shown with a mistake.
+const MOST_RELATED: usize = 4;
+
 /// The place of the document's root table.
 const ROOT: Range<usize> = 0..0;
 
@@ -48,6 +55,7 @@ pub(super) fn lower(document: Document, source: &str, gaps: &Gaps) -> (Runbook, 
         names: Names::default(),
         variables: HashMap::new(),
         steps: Vec::new(),
+        missed: HashMap::new(),
         variables_in_doubt: gaps.has(&ROOT, "vars")
             || document
                 .vars
@@ -78,9 +86,10 @@ struct Lowering<'a> {
     /// What is said when there is nothing worse to say.
     advice: Vec<Diagnostic>,
     names: Names,
-    /// Each variable's name, with its place and whether it is secret.
-    variables: HashMap<String, (Range<usize>, bool)>,
+    variables: HashMap<String, Known>,
     steps: Vec<Step>,
+    /// What was missing, with the position of its report among the problems.
+    missed: HashMap<String, usize>,
     /// Whether a variable may have been cut out.
     variables_in_doubt: bool,
     /// Of each check.
@@ -89,6 +98,13 @@ struct Lowering<'a> {
     limits: Vec<(bool, bool)>,
     /// Of each rollback, whether a trigger may start it.
     automatic_rollbacks: Vec<bool>,
+}
+
+/// What texts have to know of a variable.
+struct Known {
+    place: Range<usize>,
+    secret: bool,
+    default: Option<String>,
 }
 
 /// One table of a list.
@@ -174,6 +190,19 @@ impl Lowering<'_> {
         self.problems.push(diagnostic);
     }
 
+    /// Reports what is missing; where it is missed again, only the place is added. What is named often and defined
+    /// nowhere is one mistake.
+    fn report_once(&mut self, what: String, diagnostic: Diagnostic) {
+        let Some(first) = self.missed.get(&what) else {
+            self.missed.insert(what, self.problems.len());
+            return self.report(diagnostic);
+        };
+        let related = &mut self.problems[*first].related;
+        if related.len() < MOST_RELATED {
+            related.push((diagnostic.span, "here too".to_owned()));
+        }
+    }
+
     fn error(
         &mut self,
         code: &'static str,
@@ -250,8 +279,13 @@ impl Lowering<'_> {
     fn variables(&mut self, variables: Vec<(Text, Located<VariableTable>)>) -> Vec<Variable> {
         for (name, table) in &variables {
             self.check_variable_name(name);
-            self.variables
-                .insert(name.value.clone(), (name.span.clone(), table.value.secret));
+            let default = table.value.default.as_ref();
+            let known = Known {
+                place: name.span.clone(),
+                secret: table.value.secret,
+                default: default.map(|default| default.value.clone()),
+            };
+            self.variables.insert(name.value.clone(), known);
         }
         variables
             .into_iter()
@@ -428,11 +462,12 @@ impl Lowering<'_> {
         let phases = document.phase.iter();
         let sections = phases.flat_map(|phase| &phase.value.section);
         for section in sections {
-            for option in &section.value.option {
-                let table = &option.value;
-                let id = text_or_slug(table.id.as_ref(), table.title.as_ref());
-                self.names.add(Kind::Option, id, option.span.clone());
+            if self.gaps.has(&section.span, "option") {
+                self.names.doubt(Kind::Option);
             }
+            self.collect_list(Kind::Option, "option", &section.value.option, |option| {
+                (&option.id, &option.title)
+            });
         }
         self.collect_list(Kind::Check, "check", &document.check, |check| {
             (&check.id, &check.title)
@@ -446,7 +481,7 @@ impl Lowering<'_> {
         self.automatic_rollbacks = document
             .rollback
             .iter()
-            .map(|rollback| rollback.value.auto)
+            .map(|rollback| rollback.value.auto || self.gaps.has(&rollback.span, "auto"))
             .collect();
         self.collect_roles(document);
     }
@@ -460,7 +495,8 @@ impl Lowering<'_> {
     ) {
         for table in tables {
             let (id, title) = named(&table.value);
-            if self.gaps.has(&table.span, "id") || self.gaps.has(&table.span, "title") {
+            let unnamed = id.is_none() && title.is_none();
+            if unnamed || self.gaps.has(&table.span, "id") || self.gaps.has(&table.span, "title") {
                 self.names.doubt(kind);
             }
             let place = id.as_ref().map_or(&table.span, |id| &id.span);

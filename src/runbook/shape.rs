@@ -244,8 +244,13 @@ impl<'s> Walk<'s> {
                 self.gaps.note(table, meant);
                 format!("did you mean `{meant}`?")
             }
-            None if known.len() <= MOST_LISTED => format!("the keys here are {}", listed(&known)),
-            None => "`tminus schema` lists the keys and what they mean".to_owned(),
+            None => {
+                // An id of which nothing is left but its value is missed wherever it is named.
+                if !present.contains("id") {
+                    self.gaps.note(table, "id");
+                }
+                what_may_stand_here(&known)
+            }
         };
         let message = format!("unknown key `{name}`");
         self.diagnostics.push(
@@ -325,6 +330,14 @@ impl<'s> Walk<'s> {
             }
             _ => format!("write {wanted} here"),
         }
+    }
+}
+
+fn what_may_stand_here(known: &[&str]) -> String {
+    if known.len() <= MOST_LISTED {
+        format!("the keys here are {}", listed(known))
+    } else {
+        "`tminus schema` lists the keys and what they mean".to_owned()
     }
 }
 

@@ -11,7 +11,8 @@ use regex::Regex;
 
 use super::text::{is_variable_name, nearest};
 use super::{Runbook, Section, Step, Variable};
-use crate::check::{Check, Expectation};
+use crate::check::notation::Notated;
+use crate::check::{Check, Expectation, Notation, Probe};
 
 /// Names that come from the run itself, in messages only.
 pub const BUILT_IN: [&str; 7] = ["TITLE", "STATE", "T", "L", "SLIP", "UTC", "RUN"];
@@ -128,6 +129,18 @@ pub enum VariableError {
     SecretGiven {
         /// The variable.
         name: String,
+    },
+    /// With the values filled in, a text isn't what it has to be. The text isn't named: it may hold a secret.
+    #[error(
+        "{of}: its `{key}` can't be used with these values: {message}; give its variables others"
+    )]
+    Notation {
+        /// The check, metric or message, with its id.
+        of: String,
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        message: String,
     },
     /// With the values filled in, an expectation can't be read any more.
     #[error("check `{check}`: `{text}` can't be read: {message}; choose other values with `--var`")]
@@ -336,11 +349,21 @@ impl<'v> Filling<'v> {
                 .for_each(|text| self.sent(text));
         }
         self.fill_lists(runbook);
-        runbook
-            .checks
-            .iter_mut()
-            .flat_map(|check| self.fill_check(check))
-            .collect()
+        let metrics = runbook.metrics.iter();
+        let mut errors: Vec<VariableError> = metrics
+            .flat_map(|metric| misfits(&format!("metric `{}`", metric.id), metric.source.notated()))
+            .collect();
+        let checks = runbook.checks.iter_mut();
+        errors.extend(checks.flat_map(|check| self.fill_check(check)));
+        for message in &runbook.messages {
+            let webhook = message.webhook.iter();
+            let notated = webhook.map(|url| ("webhook", Notation::WebUrl, url.as_str()));
+            errors.extend(misfits(
+                &format!("message `{}`", message.id),
+                notated.collect(),
+            ));
+        }
+        errors
     }
 
     fn fill_section(&self, section: &mut Section) {
@@ -437,7 +460,7 @@ impl<'v> Filling<'v> {
             .into_iter()
             .for_each(|text| self.sent(text));
         let kind = check.probe.kind();
-        let mut errors = Vec::new();
+        let mut errors = misfits(&format!("check `{}`", check.id), check.probe.notated());
         for expectation in check
             .expect
             .iter_mut()
@@ -453,6 +476,29 @@ impl<'v> Filling<'v> {
                 }),
             }
         }
+        if let Probe::Tls { refuses, .. } = &mut check.probe {
+            *refuses = refused_versions(&check.expect);
+        }
         errors
     }
+}
+
+/// The TLS versions that a probe has to try because an expectation wants them refused.
+pub(super) fn refused_versions(expected: &[Expectation]) -> Vec<String> {
+    let versions = expected.iter().filter_map(Expectation::refused_version);
+    versions.map(str::to_owned).collect()
+}
+
+/// The texts that aren't what they have to be. One that waits for a secret can't be judged.
+fn misfits(of: &str, texts: Vec<Notated<'_>>) -> Vec<VariableError> {
+    let filled = texts.into_iter().filter(|(.., text)| !text.contains("${"));
+    let misfit = |(key, notation, text): Notated<'_>| {
+        let error = notation.check(text).err()?;
+        Some(VariableError::Notation {
+            of: of.to_owned(),
+            key,
+            message: error.message,
+        })
+    };
+    filled.filter_map(misfit).collect()
 }

@@ -12,14 +12,14 @@ mod feed;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use super::supervisor::place::{Brief, Place, Spec};
+use super::supervisor::place::{Brief, Fate, Place, Spec};
 use crate::app::command::GRACE;
 use crate::app::{Msg, Spawn, Stop};
 use crate::journal::Outcome;
@@ -94,6 +94,38 @@ pub fn this_program() -> PathBuf {
         running
     } else {
         std::env::current_exe().unwrap_or_else(|_| PathBuf::from("tminus"))
+    }
+}
+
+/// What is known of a command that a run says is running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It runs, or nobody can tell better.
+    Running,
+    /// It is over, and nobody has recorded it yet.
+    Over {
+        /// How its leader ended, or that this isn't known.
+        outcome: Outcome,
+        /// From its start to its leader's end; zero when it isn't known.
+        took: Duration,
+    },
+}
+
+/// Finds out what became of an attempt of the run in `run_dir` without changing anything.
+///
+/// `is_driven` says that somebody drives the run: what can't be found yet is then about to be there.
+pub fn look_at(run_dir: &Path, attempt: u64, is_driven: bool) -> Found {
+    let place = Place::of(&run_dir.join("attempts"), attempt);
+    match place.look() {
+        Fate::Ended(ended) => Found::Over {
+            took: ended.took(),
+            outcome: ended.outcome,
+        },
+        Fate::Lost(outcome) if !is_driven => Found::Over {
+            outcome,
+            took: Duration::ZERO,
+        },
+        Fate::Attended | Fate::Lost(_) => Found::Running,
     }
 }
 

@@ -14,16 +14,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
-use crossterm::event::EventStream;
+use crossterm::event::{Event, EventStream};
 use crossterm::execute;
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::history::History;
+use super::pager::Pager;
 use super::process::{Happening, Processes, Surroundings};
 use super::recorder::Recorder;
 use super::redaction;
+use super::rescue::{self, Rescue};
 use super::store::{Follower, Journal};
 use super::supervisor::logout;
 use super::term::{self, TerminalGuard};
@@ -59,6 +62,10 @@ pub struct Session {
     pub journal: Option<Journal>,
     /// The run's directory; `None` for a run that isn't kept.
     pub run_dir: Option<PathBuf>,
+    /// The frozen runbook, to be written elsewhere when the journal's disk fails.
+    pub frozen: Vec<u8>,
+    /// Earlier runs, for what is usual.
+    pub history: Option<History>,
     /// New entries of a run that somebody else drives.
     pub follower: Option<Follower>,
     /// What has happened so far.
@@ -186,6 +193,8 @@ enum Woken {
     Happened(Happening),
     Time,
     Stopped,
+    /// `ctrl-c` outside of raw mode: it is meant for the pager, if there is one.
+    Interrupted,
     Continued,
 }
 
@@ -215,7 +224,7 @@ impl Signals {
         tokio::select! {
             _ = terminate.recv() => Woken::Stopped,
             _ = hangup.recv() => Woken::Stopped,
-            _ = interrupt.recv() => Woken::Stopped,
+            _ = interrupt.recv() => Woken::Interrupted,
             _ = self.continued.recv() => Woken::Continued,
         }
     }
@@ -226,11 +235,19 @@ struct Turn {
     app: App,
     theme: Theme,
     guard: Option<TerminalGuard>,
-    input: EventStream,
+    /// `None` while somebody else reads it.
+    input: Option<EventStream>,
+    /// Has the terminal while it is there.
+    pager: Option<Pager>,
+    /// Where what commands printed is kept.
+    attempts: PathBuf,
     signals: Signals,
+    answer: UnboundedSender<Msg>,
     answers: UnboundedReceiver<Msg>,
     happenings: UnboundedReceiver<Happening>,
     recorder: Option<Recorder>,
+    /// The way out when the recorder's disk fails.
+    rescue: Option<Arc<Rescue>>,
     /// `None` when nothing is contacted.
     watcher: Option<Watcher>,
     processes: Processes,
@@ -252,9 +269,13 @@ impl Turn {
             monotonic: Duration::ZERO,
         };
         let surroundings = session.surroundings();
+        let attempts = surroundings.attempts.clone();
         let records = session.journal.is_some();
         let (answer, answers) = unbounded_channel();
         let (happen, happenings) = unbounded_channel();
+        if let Some(history) = session.history {
+            remember(history, answer.clone());
+        }
         if let Some(follower) = session.follower {
             follow(follower, answer.clone());
         }
@@ -263,11 +284,21 @@ impl Turn {
             Watcher::new(&probed, folder, environment, answer.clone())
         });
         let processes = Processes::new(surroundings, happen);
+        let frozen = session.frozen;
+        let rescue = session.journal.as_ref().map(|journal| Rescue {
+            header: journal.header().clone(),
+            runbook: frozen,
+            run_dir: journal.dir().to_owned(),
+        });
         let recorder = session
             .journal
-            .map(|journal| Recorder::start(journal, answer));
+            .map(|journal| Recorder::start(journal, answer.clone()));
         let mut app = App::new(session.runbook, session.entries, session.options, now);
         app.bindings = session.bindings;
+        if let Some(rescue) = &rescue {
+            let suggested = rescue::suggestion(&rescue.run_dir, &rescue.header.run);
+            app.elsewhere = suggested.to_string_lossy().into_owned();
+        }
         let logout = logout::warning().filter(|_| records);
         for notice in logout.into_iter().chain(session.notices) {
             let notice = redaction::declared().redact(&notice);
@@ -279,11 +310,15 @@ impl Turn {
             app,
             theme: session.theme,
             guard: Some(guard),
-            input: EventStream::new(),
+            input: Some(EventStream::new()),
+            pager: None,
+            attempts,
             signals,
+            answer,
             answers,
             happenings,
             recorder,
+            rescue: rescue.map(Arc::new),
             watcher,
             processes,
             started,
@@ -300,6 +335,9 @@ impl Turn {
     async fn run(&mut self) -> Result<Left, SessionError> {
         // A terminal that can't be drawn on any more is gone: what became known is recorded all the same.
         let left = self.turn_until_left().await.unwrap_or(Left::Signalled);
+        if let Some(pager) = self.pager.take() {
+            pager.close().await;
+        }
         self.leave();
         Ok(left)
     }
@@ -332,7 +370,7 @@ impl Turn {
         tokio::select! {
             biased;
             woken = self.signals.next() => woken,
-            event = self.input.next() => match event {
+            event = next_input(&mut self.input) => match event {
                 Some(Ok(event)) => {
                     self.urgent = true;
                     self.meaning(event)
@@ -340,6 +378,7 @@ impl Turn {
                 // The terminal is gone: going on would spin on its end of file.
                 Some(Err(_)) | None => Woken::Stopped,
             },
+            left = left(&mut self.pager) => Woken::Message(Msg::PagerLeft(left)),
             Some(msg) = self.answers.recv() => Woken::Message(msg),
             Some(happening) = self.happenings.recv() => Woken::Happened(happening),
             () = tokio::time::sleep_until(until) => Woken::Time,
@@ -367,14 +406,20 @@ impl Turn {
         let mut next = Some(first);
         while let Some(woken) = next {
             match woken {
-                Woken::Stopped => return Ok(Some(Left::Signalled)),
+                Woken::Interrupted if self.pager.is_some() => {}
+                Woken::Stopped | Woken::Interrupted => return Ok(Some(Left::Signalled)),
                 Woken::Continued => {
                     if let Some(guard) = &mut self.guard {
                         guard.again().map_err(SessionError::Terminal)?;
                     }
                     (self.urgent, self.undrawn) = (true, true);
                 }
-                Woken::Message(msg) => self.update(msg),
+                Woken::Message(msg) => {
+                    if matches!(msg, Msg::PagerLeft(_)) {
+                        self.take_terminal_back()?;
+                    }
+                    self.update(msg);
+                }
                 Woken::Happened(happening) => self.happened(happening),
                 Woken::Time => self.update(Msg::Tick),
             }
@@ -389,7 +434,7 @@ impl Turn {
 
     /// The next thing that is there already.
     fn queued(&mut self) -> Option<Woken> {
-        if let Some(Some(Ok(event))) = self.input.next().now_or_never() {
+        if let Some(Some(Ok(event))) = next_input(&mut self.input).now_or_never() {
             self.urgent = true;
             return Some(self.meaning(event));
         }
@@ -497,15 +542,56 @@ impl Turn {
                         watcher.look_at_ourselves();
                     }
                 }
+                Effect::WriteElsewhere { dir, entries } => self.write_elsewhere(dir, entries),
                 Effect::Bell => print(b"\x07"),
                 Effect::Copy(text) => {
                     let text = redaction::declared().redact(&text);
                     let _ = execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text));
                 }
+                Effect::Page(attempt) => self.open_pager(attempt),
                 Effect::OpenLink(url) => open_link(&url),
                 Effect::Leave => self.leaving = true,
             }
         }
+    }
+
+    /// Hands the terminal to the pager. The loop goes on without it: what runs is watched, and the bell rings.
+    fn open_pager(&mut self, attempt: u64) {
+        // Whoever reads input would take keys from the pager.
+        self.input = None;
+        self.guard = None;
+        match Pager::open(&self.attempts.join(attempt.to_string())) {
+            Ok(pager) => self.pager = Some(pager),
+            Err(error) => {
+                let why = format!("failed to start the pager: {error}");
+                let _ = self.answer.send(Msg::PagerLeft(Err(why)));
+            }
+        }
+    }
+
+    /// Takes the terminal back.
+    fn take_terminal_back(&mut self) -> Result<(), SessionError> {
+        self.pager = None;
+        self.guard = Some(TerminalGuard::enter().map_err(SessionError::Terminal)?);
+        self.input = Some(EventStream::new());
+        if let Ok((columns, rows)) = crossterm::terminal::size() {
+            self.update(Msg::Resize(columns, rows));
+        }
+        (self.urgent, self.undrawn) = (true, true);
+        Ok(())
+    }
+
+    fn write_elsewhere(&self, dir: String, entries: Vec<Arc<Entry>>) {
+        let Some(rescue) = self.rescue.clone() else {
+            return;
+        };
+        let answer = self.answer.clone();
+        tokio::task::spawn_blocking(move || {
+            let written = rescue.write(Path::new(&dir), &entries);
+            let result = written.map_err(|error| error.to_string());
+            // An error says that the session is over.
+            let _ = answer.send(Msg::WrittenElsewhere { dir, result });
+        });
     }
 
     /// Draws at once for a key or a record; anything else waits for its turn, so that a thousand samples a second
@@ -519,6 +605,8 @@ impl Turn {
 
     fn draw(&mut self) -> Result<(), SessionError> {
         let Some(guard) = &mut self.guard else {
+            // Whoever gives the terminal back asks for a frame.
+            (self.urgent, self.undrawn) = (false, false);
             return Ok(());
         };
         let (app, theme) = (&self.app, &self.theme);
@@ -551,6 +639,30 @@ impl Turn {
             recorder.finish();
         }
     }
+}
+
+/// The next event of the terminal; waits for ever while somebody else has it.
+async fn next_input(input: &mut Option<EventStream>) -> Option<io::Result<Event>> {
+    match input {
+        Some(input) => input.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the pager is left; for ever, if there is none.
+async fn left(pager: &mut Option<Pager>) -> Result<(), String> {
+    match pager {
+        Some(pager) => pager.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Looks up what commands usually take, which nothing waits for.
+fn remember(history: History, answers: UnboundedSender<Msg>) {
+    tokio::task::spawn_blocking(move || {
+        // An error says that the session is over.
+        let _ = answers.send(Msg::Remembered(history.usual()));
+    });
 }
 
 /// Hands on what somebody else's run records.

@@ -27,6 +27,7 @@ mod read;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -35,7 +36,7 @@ use thiserror::Error;
 use crate::journal::codec::{self, Chain, Damage, EncodeError, Ending, Header, HeaderError};
 use crate::journal::{Entry, Event};
 
-pub use append::{AppendError, Journal, write_elsewhere};
+pub use append::{AppendError, Journal};
 pub use list::{Ends, Listed};
 pub use lock::this_process;
 pub use name::run_name;
@@ -372,6 +373,11 @@ impl Store {
         Ok(runs.find(Listed::is_open).map(|listed| listed.run))
     }
 
+    /// Who writes to a run right now, `PID@HOST`.
+    pub fn held_by(&self, run: &str) -> Option<String> {
+        lock::held_by(&self.run_dir(run).ok()?)
+    }
+
     fn existing_dir(&self, run: &str) -> Result<PathBuf, StoreError> {
         let dir = self.run_dir(run)?;
         if fs::symlink_metadata(&dir).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
@@ -425,6 +431,40 @@ struct Loaded {
     bytes: Vec<u8>,
 }
 
+/// Writes a whole run below another state directory, for when its own disk failed; all of it or nothing.
+///
+/// The entries come from the caller's memory, since a disk that lost a write can't be trusted to give back the
+/// others; and it needs no [`Journal`], which may be busy on a thread of its own. `fill` adds to the run's directory
+/// of attempts before anybody sees it.
+///
+/// # Errors
+/// When it can't be written there, or a run of this name is there already.
+pub fn write_elsewhere(
+    state_dir: &Path,
+    header: &Header,
+    runbook: &[u8],
+    entries: &[Arc<Entry>],
+    fill: impl FnOnce(&Path) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let store = Store::new(state_dir.to_owned());
+    let dir = store.run_dir(&header.run)?;
+    private::ensure_state_dir(state_dir)?;
+    private::ensure_dir(&store.runs_dir())?;
+    let draft = store.runs_dir().join(format!(".new-{}", name::nonce()));
+    private::ensure_dir(&draft)?;
+    let draft = Draft {
+        header: header.clone(),
+        draft: &draft,
+        dir,
+    };
+    let written = draft.copy(runbook, entries, fill);
+    if written.is_err() {
+        // The error that matters is the one at hand; a leftover draft is invisible and harmless.
+        let _ = fs::remove_dir_all(draft.draft);
+    }
+    written
+}
+
 /// A run's directory before it has its name.
 struct Draft<'a> {
     header: Header,
@@ -460,6 +500,27 @@ impl Draft<'_> {
             lock,
         );
         Ok((journal, entry))
+    }
+
+    fn copy(
+        &self,
+        runbook: &[u8],
+        entries: &[Arc<Entry>],
+        fill: impl FnOnce(&Path) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut chain = Chain::new(&self.header);
+        let mut bytes = self.header.line().into_bytes();
+        for entry in entries {
+            let (_, line) = chain.write(entry.at, &entry.by, entry.event.clone())?;
+            bytes.extend_from_slice(&line);
+        }
+        private::write_new(&self.draft.join("runbook.toml"), runbook)?;
+        private::write_new(&read::journal_path(self.draft), &bytes)?;
+        let attempts = self.draft.join("attempts");
+        private::ensure_dir(&attempts)?;
+        fill(&attempts)?;
+        private::sync_dir(self.draft)?;
+        self.publish()
     }
 
     fn publish(&self) -> Result<(), StoreError> {

@@ -29,7 +29,10 @@ pub fn banners(app: &App, theme: &Theme) -> Vec<Banner> {
         Saving::Saved => {}
         Saving::Failed(message) => banners.push(not_saved(message, "try again", theme)),
         Saving::Lost(message) => {
-            banners.push(not_saved(message, "nothing more is recorded", theme))
+            let key = app.bindings.key_of(Action::WriteElsewhere);
+            let key = key.map_or_else(String::new, |key| format!("  {key} writes elsewhere"));
+            let answer = format!("nothing more is recorded{key}");
+            banners.push(not_saved(message, &answer, theme));
         }
     }
     banners.extend(app.live.sentinel.blind().map(|why| blind(why, theme)));

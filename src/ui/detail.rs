@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::app::command::explain;
 use crate::app::view::Row;
 use crate::check::{Expectation, Verdict};
-use crate::journal::Answer;
+use crate::journal::{Answer, Direction};
 use crate::run::Status;
 use crate::runbook::text::format_duration;
 use crate::runbook::{Proof, SectionIndex, Step, StepIndex};
@@ -174,7 +174,7 @@ fn draw_step(app: &App, theme: &Theme, step: StepIndex, area: Rect, buffer: &mut
     draw_evidence(&mut sheet, step);
     sheet.maybe("if", definition.condition.as_deref());
     sheet.maybe("why", definition.why.as_deref());
-    draw_command(&mut sheet, definition);
+    draw_command(&mut sheet, step, definition);
     for (at, proof) in app.live.proofs(step).into_iter().enumerate() {
         sheet.proof(if at == 0 { "proof" } else { "" }, proof);
         sheet.expectations(proof);
@@ -255,7 +255,7 @@ fn draw_evidence(sheet: &mut Sheet<'_>, step: StepIndex) {
     }
 }
 
-fn draw_command(sheet: &mut Sheet<'_>, definition: &Step) {
+fn draw_command(sheet: &mut Sheet<'_>, step: StepIndex, definition: &Step) {
     let Some(command) = &definition.command else {
         return;
     };
@@ -276,9 +276,11 @@ fn draw_command(sheet: &mut Sheet<'_>, definition: &Step) {
         }
     }
     sheet.maybe("undo", command.undo.as_deref());
-    let usual = command
-        .takes
-        .map(|time| format!("usually {}", short_duration(time)));
+    let usual = sheet
+        .app
+        .run
+        .usual_time(step, Direction::Run)
+        .map(|usual| format!("usually {}", short_duration(usual.time)));
     let timeout = command
         .timeout
         .map(|time| format!("stopped after {}", short_duration(time)));

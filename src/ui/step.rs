@@ -335,6 +335,14 @@ pub(super) fn elapsed(app: &App, attempt: &Attempt) -> Duration {
     }
 }
 
+/// What an attempt of this command usually takes.
+pub(super) fn usual_time(app: &App, attempt: &Attempt) -> Option<Duration> {
+    match attempt.step {
+        Some(step) => Some(app.run.usual_time(step, attempt.direction)?.time),
+        None => None,
+    }
+}
+
 /// `[######......] 1:12   usual 2m30s   stopped after 10m`, the limits on a line of their own where it is narrow.
 fn time_lines(
     app: &App,
@@ -344,7 +352,8 @@ fn time_lines(
     cells: usize,
 ) -> Vec<Vec<Span<'static>>> {
     let elapsed = elapsed(app, attempt);
-    let expected = command.takes.or(command.timeout);
+    let usual = usual_time(app, attempt);
+    let expected = usual.or(command.timeout);
     let late = expected.is_some_and(|expected| elapsed > expected);
     let style = if late { theme.warning } else { theme.text };
     let mut clock = Vec::new();
@@ -355,14 +364,14 @@ fn time_lines(
     }
     clock.push(span(stopwatch(elapsed), style));
     let mut limits = Vec::new();
-    if let Some(takes) = command.takes {
-        let over = elapsed.saturating_sub(takes);
+    if let Some(usual) = usual {
+        let over = elapsed.saturating_sub(usual);
         let (over, style) = match over.is_zero() {
             true => (String::new(), theme.dim),
             false => (format!(", {} over", short_duration(over)), theme.warning),
         };
         limits.push(span(
-            format!("usual {}{over}   ", short_duration(takes)),
+            format!("usual {}{over}   ", short_duration(usual)),
             style,
         ));
     }

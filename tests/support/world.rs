@@ -45,6 +45,8 @@ pub struct Asked {
     pub signals: Vec<(u64, Stop)>,
     /// Texts for the clipboard.
     pub copied: Vec<String>,
+    /// Directories that the run was to be written to, and with how many entries.
+    pub elsewhere: Vec<(String, usize)>,
     /// How often the bell was to ring.
     pub bells: usize,
     /// Whether the program was to be left.
@@ -248,7 +250,13 @@ impl World {
                 }
                 Effect::Bell => self.asked.bells += 1,
                 Effect::Copy(text) => self.asked.copied.push(text),
-                Effect::OpenLink(_) => {}
+                Effect::WriteElsewhere { dir, entries } => {
+                    self.asked.elsewhere.push((dir.clone(), entries.len()));
+                    let result = Ok(());
+                    self.answers
+                        .push_back(Msg::WrittenElsewhere { dir, result });
+                }
+                Effect::OpenLink(_) | Effect::Page(_) => {}
                 Effect::Leave => self.asked.left = true,
             }
         }

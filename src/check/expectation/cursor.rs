@@ -1,6 +1,6 @@
 //! Reading the words of expectations and limits, always knowing where in the text they stand.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use jiff::{Span, SpanRelativeTo};
 use regex::bytes::{Regex, RegexBuilder};
@@ -259,11 +259,25 @@ pub(in crate::check) fn finite(text: &str) -> Option<f64> {
         .filter(|number: &f64| plain && number.is_finite())
 }
 
+/// The versions that a handshake can agree on.
+const TLS_VERSIONS: [f64; 4] = [1.0, 1.1, 1.2, 1.3];
+
+fn whole(text: &str, range: RangeInclusive<u16>) -> Option<f64> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.map(f64::from)
+}
+
 /// How the number of an expectation is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     /// A plain number.
     Plain,
+    /// An HTTP status, which has three digits; RFC 9110, section 15.
+    Status,
+    /// The code with which a process exits.
+    Exit,
+    /// A TLS version.
+    TlsVersion,
     /// A time, read as seconds.
     Time,
     /// Permission bits, in octal.
@@ -276,6 +290,9 @@ impl Unit {
     fn read(self, word: &str) -> Option<f64> {
         match self {
             Self::Plain => finite(word),
+            Self::Status => whole(word, 100..=999),
+            Self::Exit => whole(word, 0..=255),
+            Self::TlsVersion => finite(word).filter(|number| TLS_VERSIONS.contains(number)),
             Self::Time => seconds(word),
             Self::Mode => mode(word),
             Self::Size => bytes(word),
@@ -285,6 +302,9 @@ impl Unit {
     fn name(self) -> &'static str {
         match self {
             Self::Plain => "a number",
+            Self::Status => "an HTTP status",
+            Self::Exit => "an exit code",
+            Self::TlsVersion => "a TLS version",
             Self::Time => "a time",
             Self::Mode => "a file mode",
             Self::Size => "a size",
@@ -294,6 +314,9 @@ impl Unit {
     fn help(self) -> &'static str {
         match self {
             Self::Plain => "write a plain number, without a unit",
+            Self::Status => "write a number of three digits, like `200`",
+            Self::Exit => "write a whole number from 0 to 255",
+            Self::TlsVersion => "write one of 1.0, 1.1, 1.2, 1.3",
             Self::Time => "write a time like `500ms`, `3s`, `1h30m` or `21d`",
             Self::Mode => "write it in octal, like `0600`",
             Self::Size => "write bytes, or a unit: `0`, `10kB`, `1.5MiB`",

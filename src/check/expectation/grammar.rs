@@ -6,6 +6,7 @@ use super::cursor::{Cursor, Unit, finite, syntax_error};
 use super::{Bounds, Fact, JsonTest, Kind, Place, Quantity, SyntaxError, Test, TextTest};
 use crate::check::Comparison;
 use crate::check::json_path::{Found, JsonPath};
+use crate::check::notation::is_header_name;
 
 pub(super) fn parse(text: &str, kind: Kind) -> Result<Test, SyntaxError> {
     let mut cursor = Cursor::new(text);
@@ -86,7 +87,10 @@ impl Quantity {
             Self::Latency | Self::ExpiresIn | Self::Age => Unit::Time,
             Self::Mode => Unit::Mode,
             Self::Size => Unit::Size,
-            Self::Status | Self::Version | Self::Exit | Self::Length => Unit::Plain,
+            Self::Status => Unit::Status,
+            Self::Exit => Unit::Exit,
+            Self::Version => Unit::TlsVersion,
+            Self::Length => Unit::Plain,
         }
     }
 }
@@ -158,10 +162,18 @@ fn search(cursor: &mut Cursor<'_>) -> Result<Option<Regex>, SyntaxError> {
 
 fn header(cursor: &mut Cursor<'_>) -> Result<Test, SyntaxError> {
     let before = *cursor;
-    let name = cursor.word().0.to_ascii_lowercase();
+    let (name, at) = cursor.word();
+    let name = name.to_ascii_lowercase();
     if name.is_empty() {
         return Err(before.error(
             "the header's name is missing",
+            Some("write it like `header location exists`"),
+        ));
+    }
+    if !is_header_name(&name) {
+        return Err(syntax_error(
+            at,
+            "this isn't a header's name".to_owned(),
             Some("write it like `header location exists`"),
         ));
     }
@@ -456,6 +468,12 @@ mod tests {
             ("http", "json .a > \"x\"", 10..13),
             ("http", "json .a | lenght > 1", 10..16),
             ("tls", "refuses 9.9", 8..11),
+            ("tls", "version >= 9", 11..12),
+            ("http", "status == 20", 10..12),
+            ("http", "status in 0..299", 10..16),
+            ("http", "header a:b exists", 7..10),
+            ("command", "exit == 256", 8..11),
+            ("command", "exit == -1", 8..10),
             ("file", "mode <= 0800", 8..12),
             ("alerts", "none", 4..4),
         ];

@@ -489,11 +489,14 @@ fn metric(metric: &Metric) -> String {
             .map(|events| format!("from {events} events on")),
     );
     limits.extend(metric.no_data.map(|value| format!("no data means {value}")));
+    let unit = match metric.unit.as_str() {
+        "" => String::new(),
+        unit => format!(" ({unit})"),
+    };
     format!(
-        "{}: {} ({})\n  {} {}\n  every {}, timeout {}\n  {}",
+        "{}: {}{unit}\n  {} {}\n  every {}, timeout {}\n  {}",
         metric.id,
         metric.title,
-        metric.unit,
         metric.source.kind(),
         source(&metric.source),
         format_duration(metric.every),

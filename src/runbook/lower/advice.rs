@@ -14,7 +14,7 @@ use crate::check::Limit;
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::document::{DurationText, MetricTable, ScrapeTable};
 use crate::runbook::text::format_duration;
-use crate::runbook::{Command, Proof, Runbook, Stage, Step, Subject, Trigger, TriggerMode};
+use crate::runbook::{Command, Runbook, Stage, Step, Trigger, TriggerMode};
 
 /// Fewer looks than this in a window make a rate of whatever happened between two of them.
 const FEWEST_LOOKS: u32 = 4;
@@ -32,7 +32,7 @@ static BLANK: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"<[A-Za-z][A-Za-z0-9]*(?:[-_ ][A-Za-z0-9]+)+>").ok());
 
 impl Lowering<'_> {
-    fn advise(
+    pub(super) fn advise(
         &mut self,
         code: &'static str,
         span: &Range<usize>,
@@ -92,6 +92,25 @@ impl Lowering<'_> {
         self.advise("window-too-short", place, message, help);
     }
 
+    /// A command that is usually stopped before it is done.
+    pub(super) fn advise_on_timeout(
+        &mut self,
+        written: Option<&DurationText>,
+        takes: Option<Duration>,
+        timeout: Option<Duration>,
+    ) {
+        let (Some(written), Some(takes), Some(timeout)) = (written, takes, timeout) else {
+            return;
+        };
+        if timeout <= takes {
+            let takes = format_duration(takes);
+            let message =
+                format!("this command usually takes {takes}, and would be stopped before");
+            let help = "`timeout` has to leave room for a slow day";
+            self.advise("timeout-too-short", &written.0.span, message, help);
+        }
+    }
+
     /// Half as much again of nearly nothing is still nearly nothing.
     pub(super) fn advise_on_floor(&mut self, table: &MetricTable, limits: &[Option<Limit>; 3]) {
         if table.floor.is_some() {
@@ -110,7 +129,7 @@ impl Lowering<'_> {
 
 /// Advice on how the parts of a runbook fit together.
 pub(super) fn on_the_whole(runbook: &Runbook, source: &str) -> Vec<Diagnostic> {
-    let mut advice = unused_metrics(runbook);
+    let mut advice = super::reach::on_use(runbook);
     advice.extend(
         runbook
             .triggers
@@ -126,42 +145,6 @@ pub(super) fn on_the_whole(runbook: &Runbook, source: &str) -> Vec<Diagnostic> {
     advice.extend(empty_rollbacks(runbook));
     advice.extend(placeholders(runbook, source));
     advice
-}
-
-fn unused_metrics(runbook: &Runbook) -> Vec<Diagnostic> {
-    let mut used = vec![false; runbook.metrics.len()];
-    let steps = runbook.steps.iter();
-    let by_steps = steps.flat_map(|step| step.metrics.iter().copied());
-    let terms = runbook
-        .triggers
-        .iter()
-        .filter_map(|trigger| trigger.condition.as_ref());
-    let by_triggers = terms
-        .flat_map(|condition| condition.terms())
-        .filter_map(|term| match term.subject {
-            Subject::MetricFails(metric) | Subject::MetricWarns(metric) => Some(metric),
-            _ => None,
-        });
-    let proofs = runbook
-        .rollbacks
-        .iter()
-        .flat_map(|rollback| &rollback.verify);
-    let by_rollbacks = proofs.filter_map(|proof| match proof {
-        Proof::Metric(metric) => Some(*metric),
-        Proof::Check(_) => None,
-    });
-    for metric in by_steps.chain(by_triggers).chain(by_rollbacks) {
-        used[metric] = true;
-    }
-    let unused = runbook.metrics.iter().zip(used).filter(|(_, used)| !used);
-    unused
-        .map(|(metric, _)| {
-            let message = format!("nothing follows from the metric `{}`", metric.id);
-            Diagnostic::warning("unused-metric", metric.span.clone(), message).help(
-                "name it in a step, in a trigger or in a rollback's `verify`; or leave it out",
-            )
-        })
-        .collect()
 }
 
 fn never_armed(runbook: &Runbook, trigger: &Trigger) -> Option<Diagnostic> {
@@ -303,7 +286,7 @@ title = "Launch"
 stage = "launch"
 [[phase.section]]
 title = "Deploy"
-steps = ["Deploy it"]
+steps = [{ title = "Deploy it", check = "api" }]
 [[rollback]]
 id = "back"
 title = "Back"

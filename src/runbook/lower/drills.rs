@@ -232,6 +232,7 @@ impl Lowering<'_> {
                 None
             }
             [only] if self.steps[*only].command.is_some() => Some(StepIndex(*only)),
+            [only] if self.gaps.has(&self.steps[*only].span, "run") => None,
             [only] => {
                 let place = self.steps[*only].span.clone();
                 let message = format!(

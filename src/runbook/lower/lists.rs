@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::steps::{CommandText, Place};
 use super::texts::Use;
 use super::{Entry, Lowering};
+use crate::check::Notation;
 use crate::runbook::document::{
     ContactTable, LinkTable, Located, MessageTable, QuickCommandTable, UpkeepTable,
 };
@@ -24,7 +25,7 @@ impl Lowering<'_> {
             title,
             every: self.some_duration(table.every.as_ref()),
             text: self.required_text(table.text, &span, "text", "message", Use::Message),
-            webhook: self.optional(table.webhook, Use::Sent),
+            webhook: table.webhook.map(|url| self.notated(url, Notation::WebUrl)),
         }
     }
 

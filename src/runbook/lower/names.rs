@@ -129,9 +129,10 @@ impl Lowering<'_> {
     /// The position of what a reference names; a missing one is reported.
     pub(super) fn reference(&mut self, kind: Kind, id: &str, place: Range<usize>) -> Option<usize> {
         let position = self.names.position(kind, id);
-        if position.is_none() {
-            let complaint = self.names.complain(kind, id, place);
-            self.problems.extend(complaint);
+        if position.is_none()
+            && let Some(complaint) = self.names.complain(kind, id, place)
+        {
+            self.report_once(format!("{kind:?} {id}"), complaint);
         }
         position
     }

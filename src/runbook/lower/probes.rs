@@ -1,20 +1,19 @@
-//! Checks and metrics.
+//! Checks: where they look, how often, and what they expect.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use super::texts::Use;
 use super::{Entry, Lowering};
-use crate::check::{
-    Check, Expectation, Formula, HttpProbe, Limit, Metric, MetricSource, Probe, Scrape, defaults,
-};
+use crate::check::{Check, Expectation, HttpProbe, Notation, Probe, defaults};
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::document::{
-    AlertsTable, CheckTable, DnsTable, DurationText, GrpcTable, HttpTable, LimitText, Located,
-    MetricTable, Port, ScrapeTable, TcpTable, Text, TlsTable,
+    AlertsTable, CheckTable, DnsTable, DurationText, GrpcTable, HttpTable, Located, Port, TcpTable,
+    Text, TlsTable,
 };
 use crate::runbook::shape::listed;
 use crate::runbook::text::{format_duration, is_variable_name};
+use crate::runbook::variables::refused_versions;
 
 /// How often to look, unless written.
 const EVERY: Duration = Duration::from_secs(10);
@@ -36,8 +35,6 @@ const PROBES: [&str; 10] = [
     "grpc",
     "websocket",
 ];
-/// The keys that name a metric's source.
-const SOURCES: [&str; 4] = ["prometheus", "scrape", "json", "command"];
 /// Kinds that see something whatever the target does, so that without an expectation they prove nothing.
 const NEED_EXPECTATIONS: [&str; 4] = ["http", "env", "file", "command"];
 
@@ -56,7 +53,7 @@ impl Lowering<'_> {
             "check",
             siblings,
         );
-        let (every, timeout) = self.rhythm(table.every.as_ref(), table.timeout.as_ref());
+        let (every, timeout) = self.rhythm(&span, table.every.as_ref(), table.timeout.as_ref());
         let fail_after = self.whole(table.fail_after.as_ref(), 1..=1000);
         let recover_after = self.whole(table.recover_after.as_ref(), 1..=1000);
         let severity = table.severity.unwrap_or_default();
@@ -71,8 +68,7 @@ impl Lowering<'_> {
             .map(|probe| self.expectations(expect, probe.kind(), &span))
             .unwrap_or_default();
         if let Some(Probe::Tls { refuses, .. }) = &mut probe {
-            let versions = expect.iter().filter_map(Expectation::refused_version);
-            *refuses = versions.map(str::to_owned).collect();
+            *refuses = refused_versions(&expect);
         }
         // After a mistake a stand-in that looks at nothing takes the probe's place.
         let probe = probe.unwrap_or(Probe::Env {
@@ -93,7 +89,7 @@ impl Lowering<'_> {
     }
 
     /// The id and title of a check or metric; each stands for the other when only one is written.
-    fn name(
+    pub(super) fn name(
         &mut self,
         id: Option<Text>,
         title: Option<Text>,
@@ -116,12 +112,15 @@ impl Lowering<'_> {
         (id, title)
     }
 
-    fn rhythm(
+    pub(super) fn rhythm(
         &mut self,
+        span: &Range<usize>,
         every: Option<&DurationText>,
         timeout: Option<&DurationText>,
     ) -> (Duration, Duration) {
-        let interval = self.duration(every).unwrap_or(EVERY);
+        let read = self.duration(every);
+        let unreadable = self.gaps.has(span, "every") || (every.is_some() && read.is_none());
+        let interval = read.unwrap_or(EVERY);
         if let Some(written) = every.filter(|_| interval < SHORTEST) {
             let help = format!("write `{}` or more", format_duration(SHORTEST));
             self.error(
@@ -142,7 +141,7 @@ impl Lowering<'_> {
                 "nothing can be seen in no time",
                 "write a time like `3s`",
             );
-        } else if limit >= interval && interval >= SHORTEST {
+        } else if limit >= interval && interval >= SHORTEST && !unreadable {
             self.report_timeout(span, every, interval, limit);
         }
         (interval, limit)
@@ -192,24 +191,8 @@ impl Lowering<'_> {
             .collect()
     }
 
-    fn expectation(&mut self, text: &Text, kind: &str) -> Option<Expectation> {
-        self.check_variables(text, Use::Shown);
-        match Expectation::parse(&text.value, kind) {
-            Ok(expectation) => Some(expectation),
-            Err(error) => {
-                self.report_syntax(
-                    "expectation",
-                    text,
-                    error,
-                    "write it like `status == 200` or `latency < 500ms`",
-                );
-                None
-            }
-        }
-    }
-
     /// Reports unless exactly one of the keys is written.
-    fn only_one(
+    pub(super) fn only_one(
         &mut self,
         code: &'static str,
         written: &[(&str, Range<usize>)],
@@ -267,8 +250,9 @@ impl Lowering<'_> {
             Probe::Env { name }
         });
         let file = table.file.map(|file| {
+            let Located { value: file, span } = file;
             let path =
-                self.required_text(file.value.path, &file.span, "path", "file probe", Use::Sent);
+                self.required_notated(file.path, &span, "path", "file probe", Notation::Path);
             Probe::File { path }
         });
         let command = table.command.map(|command| Probe::Command {
@@ -276,13 +260,12 @@ impl Lowering<'_> {
         });
         let grpc = table.grpc.map(|grpc| self.grpc(grpc));
         let socket = table.websocket.map(|socket| {
-            let url = self.required_text(
-                socket.value.url,
-                &socket.span,
-                "url",
-                "websocket probe",
-                Use::Sent,
-            );
+            let Located {
+                value: socket,
+                span,
+            } = socket;
+            let what = "websocket probe";
+            let url = self.required_notated(socket.url, &span, "url", what, Notation::SocketUrl);
             Probe::WebSocket { url }
         });
         web.or(wire)
@@ -298,14 +281,11 @@ impl Lowering<'_> {
         let Located { value: table, span } = table;
         let headers = table.headers.map(|headers| headers.0).unwrap_or_default();
         Probe::Http(HttpProbe {
-            url: self.required_text(table.url, &span, "url", "http probe", Use::Sent),
-            method: table.method.map_or_else(
-                || "GET".to_owned(),
-                |method| method.value.to_ascii_uppercase(),
-            ),
+            url: self.required_notated(table.url, &span, "url", "http probe", Notation::WebUrl),
+            method: self.capitals(table.method, "GET", Notation::Method),
             headers: headers
                 .into_iter()
-                .map(|(name, value)| (name.value, self.text(value, Use::Sent)))
+                .map(|(name, value)| self.header(name, value))
                 .collect(),
             body: self.optional(table.body, Use::Sent),
             follow: table.follow,
@@ -313,11 +293,25 @@ impl Lowering<'_> {
         })
     }
 
+    fn header(&mut self, name: Text, value: Text) -> (String, String) {
+        self.check_written(&name, Notation::HeaderName);
+        (name.value, self.notated(value, Notation::HeaderValue))
+    }
+
+    /// A word that is the same in small letters, and in which no variable is filled in.
+    fn capitals(&mut self, word: Option<Text>, otherwise: &str, notation: Notation) -> String {
+        let Some(word) = word else {
+            return otherwise.to_owned();
+        };
+        self.check_written(&word, notation);
+        word.value.to_ascii_uppercase()
+    }
+
     fn tcp(&mut self, table: Located<TcpTable>) -> Probe {
         let Located { value: table, span } = table;
         let port = self.required(table.port, &span, "port", "tcp probe");
         Probe::Tcp {
-            host: self.required_text(table.host, &span, "host", "tcp probe", Use::Sent),
+            host: self.required_notated(table.host, &span, "host", "tcp probe", Notation::Host),
             port: port.map(|port| self.port(port)).unwrap_or_default(),
             send: self.optional(table.send, Use::Sent),
         }
@@ -326,7 +320,7 @@ impl Lowering<'_> {
     fn tls(&mut self, table: Located<TlsTable>) -> Probe {
         let Located { value: table, span } = table;
         Probe::Tls {
-            host: self.required_text(table.host, &span, "host", "tls probe", Use::Sent),
+            host: self.required_notated(table.host, &span, "host", "tls probe", Notation::Host),
             port: table
                 .port
                 .map_or_else(|| "443".to_owned(), |port| self.port(port)),
@@ -335,53 +329,41 @@ impl Lowering<'_> {
     }
 
     fn port(&mut self, port: Located<Port>) -> String {
-        let Located { value, span } = port;
-        let text = match value {
+        let value = match port.value {
             Port::Number(number) => number.to_string(),
-            Port::Text(text) => self.text(
-                Located {
-                    value: text,
-                    span: span.clone(),
-                },
-                Use::Sent,
-            ),
+            Port::Text(text) => text,
         };
-        let names_a_variable = text.contains("${");
-        if !names_a_variable && !text.parse::<u16>().is_ok_and(|port| port > 0) {
-            self.error(
-                "out-of-range",
-                &span,
-                format!("{text} isn't a port"),
-                "write a number from 1 to 65535",
-            );
-        }
-        text
+        let span = port.span;
+        self.notated(Located { value, span }, Notation::Port)
     }
 
     fn dns(&mut self, table: Located<DnsTable>) -> Probe {
         let Located { value: table, span } = table;
+        let resolvers = table.resolvers.0.into_iter();
         Probe::Dns {
-            name: self.required_text(table.name, &span, "name", "dns probe", Use::Sent),
-            record: table.record.map_or_else(
-                || "A".to_owned(),
-                |record| record.value.to_ascii_uppercase(),
-            ),
-            resolvers: self.texts(table.resolvers.0, Use::Sent),
+            name: self.required_notated(table.name, &span, "name", "dns probe", Notation::DnsName),
+            record: self.capitals(table.record, "A", Notation::Record),
+            resolvers: resolvers
+                .map(|resolver| self.notated(resolver, Notation::Resolver))
+                .collect(),
         }
     }
 
     fn alerts(&mut self, table: Located<AlertsTable>) -> Probe {
         let Located { value: table, span } = table;
+        let matching = table.matching.0.into_iter();
         Probe::Alerts {
-            url: self.required_text(table.url, &span, "url", "alerts probe", Use::Sent),
-            matching: self.texts(table.matching.0, Use::Sent),
+            url: self.required_notated(table.url, &span, "url", "alerts probe", Notation::WebUrl),
+            matching: matching
+                .map(|matcher| self.notated(matcher, Notation::Matcher))
+                .collect(),
         }
     }
 
     fn grpc(&mut self, table: Located<GrpcTable>) -> Probe {
         let Located { value: table, span } = table;
         Probe::Grpc {
-            url: self.required_text(table.url, &span, "url", "grpc probe", Use::Sent),
+            url: self.required_notated(table.url, &span, "url", "grpc probe", Notation::GrpcUrl),
             service: self.optional(table.service, Use::Sent).unwrap_or_default(),
         }
     }
@@ -406,213 +388,14 @@ impl Lowering<'_> {
     }
 
     /// Shell text, in which `${NAME}` is the shell's own.
-    fn shell(&mut self, run: Option<Text>, span: &Range<usize>) -> String {
+    pub(super) fn shell(&mut self, run: Option<Text>, span: &Range<usize>) -> String {
         self.required(run, span, "run", "command")
             .map(|run| run.value)
             .unwrap_or_default()
     }
-
-    pub(super) fn metric(&mut self, entry: Entry<'_, MetricTable>) -> Metric {
-        let Entry {
-            mut table,
-            span,
-            siblings,
-            ..
-        } = entry;
-        let (id, title) = self.name(
-            table.id.take(),
-            table.title.take(),
-            &span,
-            "metric",
-            siblings,
-        );
-        let (every, timeout) = self.rhythm(table.every.as_ref(), table.timeout.as_ref());
-        let limits =
-            [&table.warn, &table.fail, &table.clear].map(|limit| self.limit(limit.as_ref()));
-        self.check_baseline(&table, &limits, &span);
-        self.advise_on_floor(&table, &limits);
-        let sustained = self.duration(table.sustained.as_ref()).unwrap_or_default();
-        self.advise_on_time(table.sustained.as_ref(), sustained, every);
-        let [warn, fail, clear] = limits;
-        let can = |limit: Option<Limit>, key: &str| limit.is_some() || self.gaps.has(&span, key);
-        self.limits.push((
-            can(warn, "warn") || table.warn.is_some(),
-            can(fail, "fail") || table.fail.is_some(),
-        ));
-        Metric {
-            id,
-            title,
-            unit: self
-                .optional(table.unit.take(), Use::Shown)
-                .unwrap_or_default(),
-            every,
-            timeout,
-            warn,
-            fail,
-            clear,
-            floor: self.limit(table.floor.as_ref()),
-            sustained,
-            min_events: self.finite(table.min_events.as_ref()),
-            no_data: self.finite(table.no_data.as_ref()),
-            baseline: self.some_duration(table.baseline.as_ref()),
-            // After a mistake a stand-in that asks nothing takes the source's place.
-            source: self
-                .source(table, &span, every)
-                .unwrap_or(MetricSource::Command { run: String::new() }),
-            span,
-        }
-    }
-
-    /// A limit relative to the baseline needs a baseline.
-    fn check_baseline(
-        &mut self,
-        table: &MetricTable,
-        limits: &[Option<Limit>; 3],
-        span: &Range<usize>,
-    ) {
-        if table.baseline.is_some() || self.gaps.has(span, "baseline") {
-            return;
-        }
-        let written: [&Option<LimitText>; 3] = [&table.warn, &table.fail, &table.clear];
-        for (limit, written) in limits.iter().zip(written) {
-            if let (Some(true), Some(written)) = (limit.map(|limit| limit.relative), written) {
-                let help = "add `baseline = \"15m\"`: how much time before T-0 makes it";
-                self.error(
-                    "baseline-missing",
-                    &written.0.span,
-                    "this metric has no baseline",
-                    help,
-                );
-            }
-        }
-    }
-
-    fn finite(&mut self, number: Option<&Located<f64>>) -> Option<f64> {
-        let number = number?;
-        if !number.value.is_finite() {
-            self.error(
-                "out-of-range",
-                &number.span,
-                "this has to be a finite number",
-                "write a number like `0.5`",
-            );
-        }
-        Some(number.value)
-    }
-
-    fn source(
-        &mut self,
-        table: MetricTable,
-        span: &Range<usize>,
-        every: Duration,
-    ) -> Option<MetricSource> {
-        let places = [
-            place(&table.prometheus),
-            place(&table.scrape),
-            place(&table.json),
-            place(&table.command),
-        ];
-        let written: Vec<_> = SOURCES
-            .into_iter()
-            .zip(places)
-            .filter_map(|(key, place)| Some((key, place?)))
-            .collect();
-        self.only_one("metric-source", &written, span, &SOURCES);
-        let prometheus = table
-            .prometheus
-            .map(|Located { value, span }| MetricSource::Prometheus {
-                url: self.required_text(value.url, &span, "url", "prometheus source", Use::Sent),
-                query: self.required_text(
-                    value.query,
-                    &span,
-                    "query",
-                    "prometheus source",
-                    Use::Sent,
-                ),
-            });
-        let scrape = table.scrape.and_then(|scrape| self.scrape(scrape, every));
-        let json = table
-            .json
-            .map(|Located { value, span }| MetricSource::Json {
-                url: self.required_text(value.url, &span, "url", "json source", Use::Sent),
-                path: self.required_text(value.path, &span, "path", "json source", Use::Sent),
-            });
-        let command = table
-            .command
-            .map(|Located { value, span }| MetricSource::Command {
-                run: self.shell(value.run, &span),
-            });
-        prometheus.or(scrape).or(json).or(command)
-    }
-
-    fn scrape(&mut self, scrape: Located<ScrapeTable>, every: Duration) -> Option<MetricSource> {
-        let Located {
-            value: mut table,
-            span,
-        } = scrape;
-        let url = self.required_text(table.url.take(), &span, "url", "scrape source", Use::Sent);
-        let scale = self.finite(table.scale.as_ref()).unwrap_or(1.0);
-        let window = self
-            .some_duration(table.window.as_ref())
-            .unwrap_or(Duration::from_mins(1));
-        self.advise_on_window(&table, &span, window, every);
-        let formula = self.formula(table, &span)?;
-        Some(MetricSource::Scrape(Scrape {
-            url,
-            formula,
-            scale,
-            window,
-        }))
-    }
-
-    fn formula(&mut self, table: ScrapeTable, span: &Range<usize>) -> Option<Formula> {
-        let lost = ["value", "rate", "ratio", "over", "quantile", "of"]
-            .iter()
-            .any(|key| self.gaps.has(span, key));
-        let quantile = table
-            .quantile
-            .inspect(|quantile| self.check_quantile(quantile));
-        let text = |text: Text| text.value;
-        match (
-            table.value,
-            table.rate,
-            (table.ratio, table.over),
-            (quantile, table.of),
-        ) {
-            (Some(value), None, (None, None), (None, None)) => Some(Formula::Value(text(value))),
-            (None, Some(rate), (None, None), (None, None)) => Some(Formula::Rate(text(rate))),
-            (None, None, (Some(of), Some(over)), (None, None)) => Some(Formula::Ratio {
-                of: text(of),
-                over: text(over),
-            }),
-            (None, None, (None, None), (Some(quantile), Some(of))) => Some(Formula::Quantile {
-                quantile: quantile.value,
-                of: text(of),
-            }),
-            _ => {
-                if !lost {
-                    let message = "this scrape doesn't say what to compute, or says several things";
-                    let help = "write one of `value`, `rate`, `ratio` with `over`, and `quantile` with `of`";
-                    self.error("scrape-formula", span, message, help);
-                }
-                None
-            }
-        }
-    }
-
-    fn check_quantile(&mut self, quantile: &Located<f64>) {
-        if !(0.0..=1.0).contains(&quantile.value) {
-            let message = format!("{} isn't a quantile", quantile.value);
-            self.error(
-                "out-of-range",
-                &quantile.span,
-                message,
-                "write a number from 0 to 1, like 0.95",
-            );
-        }
-    }
 }
 
-fn place<T>(table: &Option<Located<T>>) -> Option<Range<usize>> {
+/// Where a table stands, if it is there.
+pub(super) fn place<T>(table: &Option<Located<T>>) -> Option<Range<usize>> {
     table.as_ref().map(|table| table.span.clone())
 }

@@ -83,9 +83,10 @@ impl Lowering<'_> {
                 "write another `id` for this phase",
             );
         }
+        // In a stage that can't be read any order may be meant, and the one that asks least is taken.
         let stage = self
             .required(table.stage, &span, "stage", "phase")
-            .unwrap_or(Stage::PreLaunch);
+            .unwrap_or(Stage::Launch);
         let at = self.offset(table.at.as_ref());
         let holder = Holder {
             phase: index,
@@ -117,6 +118,8 @@ impl Lowering<'_> {
         let id = self.identify(table.id, Some(&title), &span, "section", siblings);
         let number = format!("{}.{}", holder.phase + 1, index + 1);
         let order = table.order.unwrap_or(match holder.stage {
+            // Any may be meant, and this is the one that nothing is said against.
+            _ if self.gaps.has(&span, "order") => Order::ReadDo,
             Stage::Launch => Order::ReadDo,
             Stage::PreLaunch | Stage::PostLaunch => Order::DoConfirm,
         });
@@ -456,13 +459,16 @@ impl Lowering<'_> {
                 "write what to run, or leave `run` out",
             );
         }
+        let takes = self.duration(text.takes.as_ref());
+        let timeout = self.some_duration(text.timeout.as_ref());
+        self.advise_on_timeout(text.timeout.as_ref(), takes, timeout);
         Command {
             run: text.run.value,
             undo: text.undo.map(|undo| undo.value),
             level,
             level_written: text.level.is_some(),
-            takes: self.duration(text.takes.as_ref()),
-            timeout: self.some_duration(text.timeout.as_ref()),
+            takes,
+            timeout,
             tty: text.tty.is_some_and(|tty| tty.value),
             dir: self.optional(text.dir, Use::Shown),
             auto: text.auto.is_some_and(|auto| auto.value),

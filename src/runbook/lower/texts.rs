@@ -28,14 +28,6 @@ impl Lowering<'_> {
         text.value
     }
 
-    /// Several such texts.
-    pub(super) fn texts(&mut self, texts: Vec<Text>, purpose: Use) -> Vec<String> {
-        texts
-            .into_iter()
-            .map(|text| self.text(text, purpose))
-            .collect()
-    }
-
     /// Such a text, or nothing.
     pub(super) fn optional(&mut self, text: Option<Text>, purpose: Use) -> Option<String> {
         text.map(|text| self.text(text, purpose))
@@ -87,7 +79,7 @@ impl Lowering<'_> {
     }
 
     fn check_variable(&mut self, text: &Text, name: &str, at: Range<usize>, purpose: Use) {
-        match self.variables.get(name).map(|(_, secret)| *secret) {
+        match self.variables.get(name).map(|known| known.secret) {
             Some(true) if purpose != Use::Sent => {
                 let place = self.inside(text, at);
                 let message = format!("`{name}` is secret and this text is shown");
@@ -119,14 +111,14 @@ impl Lowering<'_> {
         };
         let place = near
             .and_then(|near| self.variables.get(near))
-            .map(|(place, _)| place.clone());
+            .map(|known| known.place.clone());
         let message = format!("there is no variable `{name}`");
         let mut diagnostic =
             Diagnostic::error("unknown-variable", self.inside(text, at), message).help(help);
         if let Some(place) = place {
             diagnostic = diagnostic.related(place, "defined here");
         }
-        self.report(diagnostic);
+        self.report_once(format!("${name}"), diagnostic);
     }
 
     /// The place in the file of a byte range inside a string's value.
@@ -148,13 +140,12 @@ impl Lowering<'_> {
         let written = &written?.0;
         match Limit::parse(&written.value) {
             Ok(limit) => Some(limit),
-            Err(error) => {
-                self.report_syntax(
-                    "limit",
-                    written,
-                    error,
-                    "write a comparison and a number, like `> 1`",
-                );
+            Err(mut error) => {
+                if written.value.contains("${") {
+                    error.help = Some("limits hold no variables: write the number".to_owned());
+                }
+                let otherwise = "write a comparison and a number, like `> 1`";
+                self.report_syntax("limit", written, error, otherwise);
                 None
             }
         }

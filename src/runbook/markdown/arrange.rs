@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::blocks::{Block, Item, Kind, List};
+use super::blocks::{Block, Item, Kind, List, is_check_table};
 use super::fields;
 use super::marks::legend_entry;
 use super::outline::{Choice, Outline, Phase, Section, Step};
@@ -41,16 +41,22 @@ pub(super) fn arrange(document: Document, shared: &mut Shared) -> Outline {
         pending: Vec::new(),
         later: false,
         afterwards: false,
+        last_before: None,
     };
     arranger.document(document);
     arranger.finish()
 }
 
-/// In a document without any box the ordered lists are the steps, and without those the bullets.
+/// In a document without any box the ordered lists are the steps, and rows of tables that list things to do; without
+/// those the bullets.
 fn mode_of(root: &Node) -> Mode {
-    let (mut boxes, mut ordered) = (0, false);
+    let (mut boxes, mut ordered, mut rows) = (0, false, false);
     visit(root, &mut |node| {
         boxes += super::blocks::boxes_in(&node.blocks);
+        rows |= node
+            .blocks
+            .iter()
+            .any(|block| matches!(&block.kind, Kind::Table(rows) if is_check_table(rows)));
         ordered |= node
             .blocks
             .iter()
@@ -59,7 +65,8 @@ fn mode_of(root: &Node) -> Mode {
     let plain = is_export(root);
     Mode {
         ordered: boxes == 0 && !plain,
-        bullets: boxes == 0 && !ordered && !plain,
+        bullets: boxes == 0 && !ordered && !rows && !plain,
+        rows: boxes == 0 && !plain,
         plain,
         ..Mode::default()
     }
@@ -87,6 +94,9 @@ struct Draft {
     plain: bool,
     /// The stage was written by an export.
     written: bool,
+    /// Where it stands in the document doesn't say when it is due.
+    apart: bool,
+    line: usize,
 }
 
 struct Arranger<'a> {
@@ -100,6 +110,8 @@ struct Arranger<'a> {
     later: bool,
     /// What follows a launch was met.
     afterwards: bool,
+    /// The line of the last heading that is due before the launch.
+    last_before: Option<usize>,
 }
 
 /// Where a heading stands while the tree is walked.
@@ -145,20 +157,24 @@ impl Arranger<'_> {
     fn top(&mut self, mut root: Node) {
         self.split_labels(&mut root, false);
         self.preamble(&mut root);
-        let guesses: Vec<Option<Guess>> = root.children.iter().map(guess_of).collect();
-        let last_before = guesses.iter().rposition(|guess| {
-            guess.is_some_and(|guess| guess.strong && guess.stage == Stage::PreLaunch)
-        });
-        for (index, mut node) in root.children.into_iter().enumerate() {
-            let mut guess = guesses[index];
-            if let Some(weak) = guess
-                .as_mut()
-                .filter(|guess| !guess.strong && last_before > Some(index))
-            {
-                weak.stage = Stage::PreLaunch;
-            }
+        self.last_before = last_before(&root);
+        for mut node in root.children {
+            let guess = self.guess(&node);
             self.top_heading(&mut node, guess);
         }
+    }
+
+    /// The stage a heading speaks of, in the light of the headings around it.
+    fn guess(&self, node: &Node) -> Option<Guess> {
+        let mut guess = guess_of(node)?;
+        let certain = guess.strong && guess.pure;
+        if !certain && self.last_before > Some(node.line) {
+            guess.stage = Stage::PreLaunch;
+        }
+        // `Deployment checklist` is a topic where its own headings say when.
+        let says_when = |child: &Node| guess_of(child).is_some_and(|guess| guess.strong);
+        let topic = !guess.strong && node.children.iter().any(says_when);
+        (!topic).then_some(guess)
     }
 
     /// What stands before the first heading below the title.
@@ -231,11 +247,14 @@ impl Arranger<'_> {
             phase: phase(title, stage, at),
             plain: false,
             written: true,
+            apart: false,
+            line: 0,
         });
         self.place(Some(Guess {
             stage,
             strong: true,
             pure: false,
+            apart: false,
         }))
     }
 
@@ -244,6 +263,10 @@ impl Arranger<'_> {
         let stage = match guess {
             // After the launch nothing goes back to it.
             Some(guess) if guess.stage == Stage::Launch && self.afterwards => Stage::PostLaunch,
+            // The order of a procedure is worth more than a word in a heading.
+            Some(guess) if guess.stage == Stage::PreLaunch && self.later && !guess.apart => {
+                Stage::PostLaunch
+            }
             Some(guess) => guess.stage,
             None if self.later => Stage::PostLaunch,
             None => Stage::PreLaunch,
@@ -262,6 +285,8 @@ impl Arranger<'_> {
             phase,
             plain: leaf && guess.is_none(),
             written: false,
+            apart: guess.is_some_and(|guess| guess.apart),
+            line,
         });
         self.place(guess)
     }
@@ -400,7 +425,7 @@ impl Arranger<'_> {
             self.emit(below(place, &node.title).path.join(": "), gathered, place);
             return;
         }
-        let guess = guess_of(node);
+        let guess = self.guess(node);
         if let Some(guess) = guess.filter(|guess| self.splits(*guess, node, place)) {
             let parent = self.drafts[place.draft].phase.title.clone();
             let written = self.drafts[place.draft].written;
@@ -408,8 +433,14 @@ impl Arranger<'_> {
             let draft = &mut self.drafts[inner.draft];
             draft.written = written;
             draft.phase.comments.push(format!("under “{parent}”"));
-            draft.phase.stage = guess.stage;
             self.walk(node, &inner);
+            return;
+        }
+        // What follows a heading that opened a phase stays behind it.
+        if place.draft + 1 < self.drafts.len() && place.path.is_empty() {
+            let leaf = node.children.is_empty();
+            let after = self.open_phase(&node.title, node.line, None, leaf);
+            self.walk(node, &after);
             return;
         }
         self.walk(node, &below(place, &node.title));
@@ -424,7 +455,8 @@ impl Arranger<'_> {
         let timed = stage::t_time(&node.title).is_some();
         let differs = guess.stage != draft.phase.stage;
         let parent_strong = place.guess.is_some_and(|guess| guess.strong);
-        timed || (differs && guess.strong && (guess.pure || !parent_strong))
+        let direct = place.path.is_empty();
+        timed || (differs && guess.strong && (guess.pure || (direct && !parent_strong)))
     }
 
     fn emit(&mut self, title: String, gathered: Gathered, place: &Place) {
@@ -458,7 +490,7 @@ impl Arranger<'_> {
                 ..Section::default()
             }),
             None => {
-                self.pending.push(format!("{}:", node.title));
+                self.pending.push(as_label(&node.title));
                 self.pending.extend(text);
             }
         }
@@ -477,7 +509,7 @@ impl Arranger<'_> {
         texts.extend(gathered.text);
         self.outline.comments.extend(gathered.comments);
         for child in &mut node.children {
-            texts.push(format!("{}:", child.title));
+            texts.push(as_label(&child.title));
             texts.extend(self.texts_of(child));
         }
         texts
@@ -559,6 +591,11 @@ impl Arranger<'_> {
     }
 }
 
+/// A heading that became a line of text.
+fn as_label(title: &str) -> String {
+    format!("{}:", title.trim_end_matches(':'))
+}
+
 fn phase(title: &str, stage: Stage, at: Option<SignedDuration>) -> Phase {
     Phase {
         title: title.to_owned(),
@@ -598,8 +635,39 @@ fn guess_of(node: &Node) -> Option<Guess> {
             stage: Stage::PreLaunch,
             strong: true,
             pure: false,
+            apart: true,
         })
     })
+}
+
+/// The line of the last heading that is due before the launch. What stands above it is so too, unless a heading that
+/// says nothing but `Launch day` comes first.
+fn last_before(root: &Node) -> Option<usize> {
+    let mut last = None;
+    let mut turned = false;
+    let mut see = |node: &Node| {
+        let Some(guess) = guess_of(node).filter(|guess| guess.strong) else {
+            return;
+        };
+        let list = guess.apart && !guess.pure;
+        match guess.stage {
+            Stage::PreLaunch if !turned && !list => last = Some(node.line),
+            Stage::PreLaunch => {}
+            Stage::Launch | Stage::PostLaunch => turned |= guess.pure,
+        }
+    };
+    forward(root, &mut see);
+    last
+}
+
+/// Walks the headings that lead forward, in the document's order.
+fn forward(node: &Node, see: &mut dyn FnMut(&Node)) {
+    for child in &node.children {
+        if !stage::is_rollback(&child.title) {
+            see(child);
+            forward(child, see);
+        }
+    }
 }
 
 fn is_numbered_step(node: &Node) -> bool {

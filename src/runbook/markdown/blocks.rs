@@ -128,15 +128,89 @@ impl Block {
             Kind::List(list) => list.boxes,
             Kind::Prose(prose) => prose.boxes(),
             Kind::Quote(blocks) => boxes_in(blocks),
-            Kind::Table(rows) => rows
-                .iter()
-                .flatten()
-                .filter(|cell| leading_box(&cell.joined()).is_some())
-                .count(),
+            Kind::Table(rows) if is_matrix(rows) => 0,
+            Kind::Table(rows) => marks_in(rows).count(),
             _ => 0,
         }
     }
 }
+
+/// Whether ticks in a table say what goes with what (`Level A ✅`): nothing in it is drawn as a box.
+pub(super) fn is_matrix(rows: &[Vec<Prose>]) -> bool {
+    let drawn = |cell: &str| cell.starts_with(['[', '(', '［', '【', '<', '☐', '☑', '☒']);
+    let cells = rows.iter().flatten().map(Prose::joined);
+    let open = marks_in(rows).any(|mark| mark == Mark::Open);
+    !open
+        && !cells
+            .into_iter()
+            .any(|cell| drawn(&cell) && leading_box(&cell).is_some())
+}
+
+fn marks_in(rows: &[Vec<Prose>]) -> impl Iterator<Item = Mark> {
+    let cells = rows.iter().flatten();
+    cells.filter_map(|cell| Some(leading_box(&cell.joined())?.0))
+}
+
+/// Whether a table without boxes lists what there is to do, going by its head.
+pub(super) fn is_check_table(rows: &[Vec<Prose>]) -> bool {
+    let Some((head, body)) = rows.split_first() else {
+        return false;
+    };
+    let heads: Vec<String> = head
+        .iter()
+        .map(|cell| cell.joined().to_lowercase())
+        .map(|name| name.trim_matches([' ', '?', '*', ':', '`']).to_owned())
+        .collect();
+    let named = heads
+        .iter()
+        .take(2)
+        .any(|name| TO_DO.contains(&name.as_str()));
+    let answered = heads.iter().any(|name| DONE.contains(&name.as_str()));
+    !body.is_empty() && (named || answered)
+}
+
+/// How columns of things to do are headed.
+const TO_DO: &[&str] = &[
+    "action",
+    "action item",
+    "check",
+    "check item",
+    "check name",
+    "checklist",
+    "checklist item",
+    "checks",
+    "control",
+    "criteria",
+    "criterion",
+    "item",
+    "items",
+    "requirement",
+    "requirements",
+    "step",
+    "steps",
+    "task",
+    "tasks",
+    "to do",
+    "todo",
+    "verification",
+    "what to check",
+];
+
+/// How columns are headed in which somebody notes that it is done.
+const DONE: &[&str] = &[
+    "checked",
+    "complete",
+    "completed",
+    "done",
+    "ok",
+    "pass",
+    "pass/fail",
+    "passed",
+    "status",
+    "verified",
+    "y/n",
+    "yes/no",
+];
 
 /// Reads a text whose first line has this number.
 pub(super) fn read(text: &str, first_line: usize) -> Vec<Block> {
@@ -546,12 +620,15 @@ impl<'t> Reader<'t> {
 /// short: two spaces below `1. item`.
 fn belongs_below(before: &Block, block: &Block) -> bool {
     match (&before.kind, &block.kind) {
-        (Kind::List(before), Kind::List(list)) => before.ordered && !list.ordered && list.boxes > 0,
+        (Kind::List(before), Kind::List(list)) => before.ordered && !list.ordered,
         _ => false,
     }
 }
 
-fn adopt(before: &mut Block, block: Block) {
+fn adopt(before: &mut Block, mut block: Block) {
+    let indent = block.raw.len() - block.raw.trim_start().len();
+    let lines = block.raw.lines().map(|line| dedented(line, indent));
+    block.raw = lines.collect::<Vec<_>>().join("\n");
     before.end = block.end;
     before.raw = format!("{}\n{}", before.raw, block.raw);
     if let Kind::List(list) = &mut before.kind

@@ -19,7 +19,21 @@ pub(super) struct Guess {
     pub(super) strong: bool,
     /// The heading says nothing else.
     pub(super) pure: bool,
+    /// It names a list that may stand anywhere in a document (`Critical path`, `Prerequisites`), and not a moment that
+    /// comes after what stands above it.
+    pub(super) apart: bool,
 }
+
+/// Lists that authors put at the end though they are due before the launch.
+const APART: &[&str] = &[
+    "critical",
+    "prerequisites",
+    "prerequisite",
+    "readiness",
+    "prelaunch",
+    "predeployment",
+    "preflight",
+];
 
 const UNIT: &str = r"(minutes?|mins?|hours?|hrs?|days?|weeks?|months?|seconds?|secs?|[smhdw])\b";
 
@@ -251,18 +265,22 @@ const TIME_WORDS: &[&str] = &[
     "at",
     "to",
     "next",
+    "onward",
+    "onwards",
 ];
 
 /// The stage that a heading speaks of.
 pub(super) fn stage(heading: &str) -> Option<Guess> {
-    let words = words(heading);
+    let words = without_pre_release(words(heading));
     let pure = words.iter().all(|word| {
         TIME_WORDS.contains(&word.as_str()) || word.chars().all(|c| c.is_ascii_digit())
     });
+    let apart = pure || words.iter().any(|word| APART.contains(&word.as_str()));
     let guess = |stage, strong| Guess {
         stage,
         strong,
         pure,
+        apart,
     };
     if let Some(time) = time(heading) {
         let stage = match time.signum() {
@@ -276,8 +294,23 @@ pub(super) fn stage(heading: &str) -> Option<Guess> {
     Some(guess(stage, strong))
 }
 
+/// `Publish the pre-release`: there it is a thing, and only at the beginning of a heading a time.
+fn without_pre_release(words: Vec<String>) -> Vec<String> {
+    let number = |word: &String| word.chars().all(|c| c.is_ascii_digit());
+    let first = words.iter().position(|word| !number(word)).unwrap_or(0);
+    let thing = |at: usize| {
+        let pair = words[at] == "pre" && words.get(at + 1).is_some_and(|word| word == "release");
+        at > first && (pair || words[at] == "prerelease")
+    };
+    let part = |at: usize| thing(at) || (at > 0 && thing(at - 1) && words[at] == "release");
+    let keep: Vec<bool> = (0..words.len()).map(|at| !part(at)).collect();
+    let kept = words.into_iter().zip(keep);
+    kept.filter_map(|(word, keep)| keep.then_some(word))
+        .collect()
+}
+
 /// Words, or pairs of words, that name a stage; the first row that is met decides.
-const STAGES: [(Stage, bool, &[&str]); 4] = [
+const STAGES: [(Stage, bool, &[&str]); 5] = [
     (
         Stage::PostLaunch,
         true,
@@ -317,11 +350,23 @@ const STAGES: [(Stage, bool, &[&str]); 4] = [
             "prerequisites",
             "prerequisite",
             "readiness",
+            "critical",
+            "prior",
+            "beforehand",
+            "leading up",
+            "run up",
+        ],
+    ),
+    // What is prepared may also be what comes next.
+    (
+        Stage::PreLaunch,
+        false,
+        &[
+            "prepare",
+            "preparing",
             "preparation",
             "preparations",
-            "prepare",
             "planning",
-            "critical",
         ],
     ),
     (
@@ -355,7 +400,9 @@ const STAGES: [(Stage, bool, &[&str]); 4] = [
             "deploy",
             "deploying",
             "release",
+            "releasing",
             "publish",
+            "publishing",
             "execution",
             "migration",
         ],

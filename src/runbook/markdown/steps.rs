@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 mod items;
 
 use self::items::{entitle, item_steps, sign};
-use super::blocks::{Block, Code, Item, Kind, List, Prose};
+use super::blocks::{Block, Code, Item, Kind, List, Prose, is_check_table, is_matrix};
 use super::fields::{self, Field};
 use super::marks::{Mark, bare_box, leading_box};
 use super::outline::{Step, Variable};
@@ -18,6 +18,8 @@ use super::{Notes, loses_words};
 pub(super) struct Mode {
     pub(super) ordered: bool,
     pub(super) bullets: bool,
+    /// Rows of tables that list things to do.
+    pub(super) rows: bool,
     /// Every item is signed by whom it names.
     pub(super) sign_off: bool,
     /// Every task blocks.
@@ -39,7 +41,11 @@ impl Mode {
             Kind::Prose(prose) => {
                 block.boxes() > 0 || (self.sign_off && fields::is_signature(&prose.joined(), true))
             }
-            Kind::Table(rows) => block.boxes() > 0 || (self.sign_off && rows.len() > 1),
+            Kind::Table(rows) => {
+                block.boxes() > 0
+                    || (self.sign_off && rows.len() > 1)
+                    || (self.rows && is_check_table(rows))
+            }
             _ => false,
         }
     }
@@ -299,7 +305,9 @@ impl Gatherer<'_> {
         ) {
             self.keep_raw(block.line, &block.raw);
         }
+        let before = made.len();
         made.retain(|step| !step.title.is_empty());
+        self.shared.tasks -= before - made.len();
         self.result.steps.append(&mut made);
     }
 
@@ -397,7 +405,7 @@ impl Gatherer<'_> {
                 .iter()
                 .find_map(|cell| cell.lines.first())
                 .map_or(block.line + 2 + index, |line| line.number);
-            let step = self.row(head, row, line);
+            let step = self.row(head, row, line, is_matrix(rows));
             self.result.steps.extend(step);
         }
         let heads: Vec<String> = head.iter().map(Prose::joined).collect();
@@ -406,13 +414,13 @@ impl Gatherer<'_> {
             .push(format!("columns: {}", heads.join(" | ")));
     }
 
-    fn row(&mut self, head: &[Prose], row: &[Prose], line: usize) -> Option<Step> {
+    fn row(&mut self, head: &[Prose], row: &[Prose], line: usize, matrix: bool) -> Option<Step> {
         let mut step = Step::default();
         let mut boxes = Vec::new();
         let name = |index: usize| head.get(index).map(Prose::joined).unwrap_or_default();
         for (index, cell) in row.iter().enumerate() {
             let text = cell.joined();
-            let (mark, rest) = match leading_box(&text) {
+            let (mark, rest) = match leading_box(&text).filter(|_| !matrix) {
                 Some((mark, rest)) => (Some(mark), rest.to_owned()),
                 None => (None, text),
             };
@@ -449,7 +457,7 @@ impl Gatherer<'_> {
             step.sign = Some(self.shared.role(&step.title));
         }
         match boxes.as_slice() {
-            [] if !self.mode.sign_off => {
+            [] if !self.mode.sign_off && !self.mode.rows => {
                 let text = std::iter::once(step.title)
                     .chain(step.text)
                     .collect::<Vec<_>>()

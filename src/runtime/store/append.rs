@@ -27,7 +27,7 @@ pub enum AppendError {
     },
     /// The disk failed. What it holds of the last entry can't be known, and nothing more is written here.
     #[error(
-        "failed to save: the disk reports an error; write the journal to another disk, then resume there"
+        "failed to save: the disk reports an error; write the run to another disk, then resume it there"
     )]
     Failed {
         /// The system's answer.
@@ -35,12 +35,12 @@ pub enum AppendError {
     },
     /// An earlier append failed for good.
     #[error(
-        "failed to save: the journal's disk failed before; write the journal to another disk, then resume there"
+        "failed to save: the journal's disk failed before; write the run to another disk, then resume it there"
     )]
     Poisoned,
     /// The journal isn't the file that was opened, or something else wrote to it. Nothing more is written here.
     #[error(
-        "failed to save: the journal was replaced or changed by something else; find out by what, then resume"
+        "failed to save: the journal was replaced or changed by something else; find out by what, or write the run to another disk, then resume"
     )]
     Replaced,
     /// The entry can't be written down. Nothing was written.
@@ -113,7 +113,7 @@ impl Journal {
         &self.header.run
     }
 
-    /// First line of the journal; what [`write_elsewhere`] needs.
+    /// First line of the journal; what [`write_elsewhere`](super::write_elsewhere) needs.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -128,7 +128,7 @@ impl Journal {
         self.chain.seq()
     }
 
-    /// Whether an append failed for good: show NOT SAVED and offer [`write_elsewhere`].
+    /// Whether an append failed for good: show NOT SAVED and offer [`write_elsewhere`](super::write_elsewhere).
     pub fn is_poisoned(&self) -> bool {
         self.is_poisoned
     }
@@ -173,21 +173,6 @@ impl Journal {
         self.is_poisoned = true;
         AppendError::Failed { source }
     }
-}
-
-/// Writes a whole journal to a new file, for when its own disk failed.
-///
-/// The entries come from the caller's memory, since a disk that lost a write can't be trusted to give back the
-/// others; and it needs no [`Journal`], which may be busy on a thread of its own.
-pub fn write_elsewhere(path: &Path, header: &Header, entries: &[Entry]) -> Result<(), StoreError> {
-    let mut chain = Chain::new(header);
-    let mut bytes = header.line().into_bytes();
-    for entry in entries {
-        let (_, line) = chain.write(entry.at, &entry.by, entry.event.clone())?;
-        bytes.extend_from_slice(&line);
-    }
-    private::write_new(path, &bytes)?;
-    private::sync_dir(private::parent_of(path))
 }
 
 fn is_full(error: &io::Error) -> bool {

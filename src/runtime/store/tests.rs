@@ -4,6 +4,8 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+use std::sync::Arc;
+
 use tempfile::TempDir;
 
 use super::*;
@@ -419,18 +421,44 @@ fn a_replaced_or_changed_journal_is_noticed_before_writing() {
 }
 
 #[test]
-fn a_journal_can_be_written_elsewhere() {
+fn a_run_can_be_written_elsewhere_and_goes_on_there() {
     let scene = Scene::new();
-    let entries = scene.left_run();
-    let journal = scene.store.open(RUN).unwrap().journal;
-    let path = scene.home.path().join("rescued.jsonl");
-    write_elsewhere(&path, journal.header(), &entries).unwrap();
-    assert_eq!(fs::read(&path).unwrap(), scene.bytes());
-    assert_eq!(mode(&path), 0o600);
+    let entries: Vec<Arc<Entry>> = scene.left_run().into_iter().map(Arc::new).collect();
+    let opened = scene.store.open(RUN).unwrap();
+    let elsewhere = Store::new(scene.home.path().join("other/state"));
+    let write = |fill: fn(&Path) -> Result<(), StoreError>| {
+        let header = opened.journal.header();
+        write_elsewhere(
+            &elsewhere.state_dir,
+            header,
+            &opened.runbook,
+            &entries,
+            fill,
+        )
+    };
+    let refused = |path: &Path| {
+        Err(StoreError::Refused {
+            path: path.to_owned(),
+            problem: "no".to_owned(),
+        })
+    };
+    write(refused).unwrap_err();
+    assert_eq!(
+        fs::read_dir(elsewhere.runs_dir()).unwrap().count(),
+        0,
+        "all or nothing"
+    );
+    write(|_| Ok(())).unwrap();
+    let copy = elsewhere.run_dir(RUN).unwrap().join("journal.jsonl");
+    assert_eq!(fs::read(&copy).unwrap(), scene.bytes());
+    assert_eq!(mode(&copy), 0o600);
     assert!(
-        write_elsewhere(&path, journal.header(), &entries).is_err(),
+        matches!(write(|_| Ok(())), Err(StoreError::Exists { .. })),
         "nothing is overwritten"
     );
+    let mut again = elsewhere.open(RUN).unwrap();
+    assert_eq!(again.entries.len(), entries.len());
+    again.journal.append(at(9), "ana", note("here")).unwrap();
 }
 
 #[test]

@@ -28,7 +28,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Outcome;
-use crate::runtime::store::private;
+use crate::runtime::store::{StoreError, private};
 
 /// Form of the files.
 const VERSION: u32 = 1;
@@ -257,6 +257,17 @@ impl Place {
         private::sync_dir(&self.dir).map_err(io::Error::other)
     }
 
+    /// Makes the place of an attempt that ran elsewhere and of which no more will be known here than this.
+    pub(in crate::runtime) fn give_up(&self, outcome: Outcome) -> Result<(), StoreError> {
+        private::ensure_dir(&self.dir)?;
+        let ended = Ended::new(outcome, Duration::ZERO, Vec::new());
+        self.conclude(&ended).map_err(|source| StoreError::Io {
+            action: "write",
+            path: self.dir.join("result.json"),
+            source,
+        })
+    }
+
     /// How it ended, if that is known.
     pub(in crate::runtime) fn ended(&self) -> Option<Ended> {
         match self.read("result.json") {
@@ -291,14 +302,38 @@ impl Place {
             return Ok(Fate::Ended(ended));
         }
         self.void()?;
-        Ok(Fate::Lost(if !self.has("started.json") {
+        Ok(self.lost())
+    }
+
+    /// What is known of it without changing anything: what [`settle`](Self::settle) would say.
+    pub(in crate::runtime) fn look(&self) -> Fate {
+        if !self.has_dir() {
+            return Fate::Lost(not_started());
+        }
+        // In this order: who is gone by the second look has left a result by the third.
+        if let Some(ended) = self.ended() {
+            return Fate::Ended(ended);
+        }
+        if !self.is_unattended() {
+            return Fate::Attended;
+        }
+        self.ended().map_or_else(|| self.lost(), Fate::Ended)
+    }
+
+    fn has_dir(&self) -> bool {
+        // What can't be looked at may be there.
+        !matches!(self.dir.try_exists(), Ok(false))
+    }
+
+    /// What can be said where nobody is left to tell.
+    fn lost(&self) -> Fate {
+        Fate::Lost(if !self.has("started.json") {
             not_started()
         } else if self.is_tree_alive() {
-            let why = "its supervisor ended first; something that it started still runs";
-            unknown(why)
+            unknown("its supervisor ended first; something that it started still runs")
         } else {
             unknown("its supervisor ended first")
-        }))
+        })
     }
 
     fn void(&self) -> io::Result<()> {
@@ -447,6 +482,30 @@ mod tests {
         assert_eq!(fate, Fate::Ended(exit(3)));
         let Fate::Ended(ended) = fate else { return };
         assert_eq!(ended.took(), Duration::from_millis(1_500));
+    }
+
+    #[test]
+    fn p11_looking_says_the_same_as_settling_and_changes_nothing() {
+        let Scratch { place, _folder } = created();
+        let looked_and_settled = |place: &Place| {
+            let names = || fs::read_dir(place.dir()).unwrap().count();
+            let before = names();
+            let looked = place.look();
+            assert_eq!(names(), before);
+            (looked, place.settle().unwrap())
+        };
+        let alive = place.claim().unwrap().expect("nobody has it");
+        assert_eq!(place.look(), Fate::Attended);
+        place.begin().unwrap();
+        drop(alive);
+        let (looked, settled) = looked_and_settled(&place);
+        assert_eq!(looked, settled);
+        assert!(matches!(looked, Fate::Lost(Outcome::Unknown { .. })));
+        place.conclude(&exit(3)).unwrap();
+        let (looked, settled) = looked_and_settled(&place);
+        assert_eq!((&looked, &settled), (&Fate::Ended(exit(3)), &looked));
+        let nowhere = Place::of(place.dir(), 2);
+        assert_eq!(nowhere.look(), nowhere.settle().unwrap());
     }
 
     #[test]

@@ -86,6 +86,8 @@ fn try_start(place: &Place, spec: &Spec, variables: Vec<(String, String)>) -> io
         .arg(place.script())
         .current_dir(&spec.dir)
         .env_clear()
+        // Where we have none, as in a job: whatever asks for it gets the least that every program can write to.
+        .env("TERM", "dumb")
         .envs(environment::inherited())
         .envs(variables);
     let (child, output) = if spec.tty {

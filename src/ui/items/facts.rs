@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use super::List;
 use crate::app::command::explain;
 use crate::check::Verdict;
+use crate::journal::Direction;
 use crate::run::{Status, StepState};
 use crate::runbook::{Level, Step, StepIndex};
 use crate::ui::health::gravity;
@@ -147,7 +148,7 @@ impl List<'_> {
             Status::NotApplicable => {
                 Facts::long(format!("doesn't apply: {reason}"), self.theme.dim)
             }
-            Status::Running => self.running(step, definition),
+            Status::Running => self.running(step),
             Status::Failed | Status::Unknown if definition.is_group() => {
                 Facts::short("see below", self.theme.status(status))
             }
@@ -169,19 +170,15 @@ impl List<'_> {
         }
     }
 
-    fn running(&self, step: StepIndex, definition: &Step) -> Facts {
-        let started = self
-            .app
-            .run
-            .latest_attempt(step)
-            .map(|attempt| attempt.started);
-        let ran = started.map_or(Duration::ZERO, |at| between(at, self.app.now.wall));
-        let usual = definition
-            .command
-            .as_ref()
-            .and_then(|command| command.takes);
+    fn running(&self, step: StepIndex) -> Facts {
+        let attempt = self.app.run.latest_attempt(step);
+        let ran = attempt.map_or(Duration::ZERO, |attempt| {
+            between(attempt.started, self.app.now.wall)
+        });
+        let direction = attempt.map_or(Direction::Run, |attempt| attempt.direction);
+        let usual = self.app.run.usual_time(step, direction);
         let of = usual
-            .map(|usual| format!(" of {}", stopwatch(usual)))
+            .map(|usual| format!(" of {}", stopwatch(usual.time)))
             .unwrap_or_default();
         Facts::short(format!("{}{of}", stopwatch(ran)), self.theme.accent)
     }

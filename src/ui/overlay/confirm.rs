@@ -9,6 +9,7 @@ use super::{Content, Words, badge, inner_cells, keys, paragraph, popup};
 use crate::app::App;
 use crate::app::view::{Ask, Confirm};
 use crate::journal::Direction;
+use crate::run::usual::Expected;
 use crate::runbook::{Home, Level};
 use crate::ui::page::{span, wrapped};
 use crate::ui::panel::Titles;
@@ -30,7 +31,7 @@ const LABEL: usize = 9;
 /// │                                                         │
 /// │ target   prod-eu                                        │
 /// │ undo     kubectl -n kestrel rollout undo deploy/api     │
-/// │ takes    2m30s, stopped after 10m                       │
+/// │ takes    2m30s (measured 3 times), stopped after 10m    │
 /// │                                                         │
 /// │ y runs it   any other key: nothing runs                 │
 /// └─────────────────────────────────────────────────────────┘
@@ -97,7 +98,7 @@ fn about(app: &App, theme: &Theme, confirm: &Confirm, cells: usize) -> Vec<Words
     lines.push(labelled(
         theme,
         "takes",
-        &time_words(command.takes, command.timeout),
+        &time_words(usual(app, confirm), command.timeout),
     ));
     lines.push(Vec::new());
     lines
@@ -151,8 +152,28 @@ fn level_words(level: Level, written: bool) -> &'static str {
     }
 }
 
-fn time_words(takes: Option<Duration>, timeout: Option<Duration>) -> String {
-    let takes = takes.map_or_else(|| "not known".to_owned(), short_duration);
+fn usual(app: &App, confirm: &Confirm) -> Option<Expected> {
+    match confirm.step {
+        Some(step) => app.run.usual_time(step, confirm.direction),
+        None => confirm
+            .command
+            .takes
+            .map(|time| Expected { time, measured: 0 }),
+    }
+}
+
+/// `2m30s (measured 3 times), stopped after 10m`
+fn time_words(usual: Option<Expected>, timeout: Option<Duration>) -> String {
+    let takes = match usual {
+        None => "not known".to_owned(),
+        Some(Expected { time, measured: 0 }) => short_duration(time),
+        Some(Expected { time, measured: 1 }) => {
+            format!("{} (measured once)", short_duration(time))
+        }
+        Some(Expected { time, measured }) => {
+            format!("{} (measured {measured} times)", short_duration(time))
+        }
+    };
     let timeout = timeout.map_or_else(
         || "no time limit".to_owned(),
         |timeout| format!("stopped after {}", short_duration(timeout)),

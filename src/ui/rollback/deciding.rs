@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::budget;
 use crate::app::App;
 use crate::app::keys::Action;
+use crate::journal::Direction;
 use crate::ui::page::{Page, bar, padded, wrapped};
 use crate::ui::panel::{Titles, panel};
 use crate::ui::pen::Pen;
@@ -125,12 +126,13 @@ fn draw_details(app: &App, theme: &Theme, page: &mut Page<'_>, position: usize, 
     } else {
         definition.steps.len()
     };
-    for &step in &definition.steps[..shown] {
-        let step = runbook.step(step);
+    for &index in &definition.steps[..shown] {
+        let step = runbook.step(index);
         let mut pen = page.pen();
         pen.skip(3);
         if let Some(command) = &step.command {
-            let takes = command.takes.map_or_else(|| "....".to_owned(), stopwatch);
+            let usual = app.run.usual_time(index, Direction::Run);
+            let takes = usual.map_or_else(|| "....".to_owned(), |usual| stopwatch(usual.time));
             pen.right(&format!("{takes:>6}"), theme.dim)
                 .right(command.level.name(), level_style(theme, command.level));
         }

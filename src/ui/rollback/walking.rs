@@ -10,6 +10,7 @@ use super::{budget, cause, watched};
 use crate::app::App;
 use crate::app::command::explain;
 use crate::app::keys::Action;
+use crate::journal::Direction;
 use crate::run::rollback::RollbackStage;
 use crate::run::{RollbackState, Status};
 use crate::runbook::{Proof, Rollback, StepIndex};
@@ -174,14 +175,19 @@ fn remaining(app: &App) -> Option<Duration> {
         .rollback_steps()
         .into_iter()
         .filter(|&step| !app.run.is_settled(step));
-    open.filter_map(|step| Some((step, app.run.runbook().step(step).command.as_ref()?)))
-        .map(|(step, command)| {
+    open.filter(|&step| app.run.runbook().step(step).command.is_some())
+        .map(|step| {
             let running = app
                 .run
                 .latest_attempt(step)
                 .filter(|attempt| attempt.is_running());
             let spent = running.map_or(Duration::ZERO, |attempt| elapsed(app, attempt));
-            Some(command.takes?.saturating_sub(spent))
+            Some(
+                app.run
+                    .usual_time(step, Direction::Run)?
+                    .time
+                    .saturating_sub(spent),
+            )
         })
         .sum()
 }
@@ -412,16 +418,17 @@ fn draw_step(app: &App, theme: &Theme, pen: &mut Pen<'_>, step: StepIndex, point
 
 /// `0:29 of 2:00`
 fn time_words(app: &App, step: StepIndex) -> String {
-    let Some(command) = &app.run.runbook().step(step).command else {
+    if app.run.runbook().step(step).command.is_none() {
         return String::new();
-    };
+    }
     let spent = app.run.latest_attempt(step).map_or_else(
         || "....".to_owned(),
         |attempt| stopwatch(elapsed(app, attempt)),
     );
-    command.takes.map_or_else(
+    let usual = app.run.usual_time(step, Direction::Run);
+    usual.map_or_else(
         || spent.clone(),
-        |takes| format!("{spent} of {}", stopwatch(takes)),
+        |usual| format!("{spent} of {}", stopwatch(usual.time)),
     )
 }
 

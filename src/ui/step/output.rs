@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{direction_word, elapsed, key};
+use super::{direction_word, elapsed, key, usual_time};
 use crate::app::App;
 use crate::app::keys::Action;
 use crate::app::output::{Colour, Line, Look, Output};
@@ -24,6 +24,10 @@ use crate::ui::theme::{ColourDepth, Theme};
 
 /// A running command that has been silent for so long is flagged, never killed: some have nothing to say.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// Where it is known what a command usually takes, silence for longer than all of that is flagged; but not before so
+/// long, because a command of half a second may once take two.
+const SHORTEST_SILENCE: Duration = Duration::from_secs(10);
 
 /// Draws the output of an attempt into all that is left of the page.
 ///
@@ -220,8 +224,14 @@ fn draw_status(app: &App, theme: &Theme, pen: &mut Pen<'_>, attempt: &Attempt, o
     };
     if let Some(last) = output.last.filter(|_| attempt.is_running()) {
         let silent = app.now.monotonic.saturating_sub(last);
-        if silent >= SILENCE {
-            pen.put(&format!("   silent for {}", age(silent)), theme.warning);
+        let usual = usual_time(app, attempt);
+        let patience = usual.map_or(SILENCE, |usual| usual.max(SHORTEST_SILENCE));
+        if silent >= patience {
+            let than = usual.map_or("", |_| ", longer than it usually takes");
+            pen.put(
+                &format!("   silent for {}{than}", age(silent)),
+                theme.warning,
+            );
         } else {
             pen.put(&format!("   last line {} ago", age(silent)), theme.dim);
         }

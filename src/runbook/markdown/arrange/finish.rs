@@ -1,4 +1,4 @@
-//! The last look at a whole outline: what is said once, in which order phases go, how deep steps may stand.
+//! The last look at a whole outline: what is said once, which phases go elsewhere, how deep steps may stand.
 
 use jiff::SignedDuration;
 
@@ -25,18 +25,44 @@ impl Arranger<'_> {
                 .extend(draft.phase.comments.iter().cloned());
         }
         drafts.retain(|draft| !is_hollow(draft));
-        let ordered = drafts.is_sorted_by_key(place_in_time);
-        if !ordered && !drafts.iter().any(|draft| draft.written) {
-            self.shared
-                .notes
-                .guess(1, "phases were put in the order of their stages");
-            drafts.sort_by_key(place_in_time);
+        if !drafts.iter().any(|draft| draft.written) {
+            self.bring_forward(&mut drafts);
+            let mut latest = Stage::PreLaunch;
+            for draft in &mut drafts {
+                latest = latest.max(draft.phase.stage);
+                draft.phase.stage = latest;
+            }
         }
         self.outline.phases = drafts.into_iter().map(|draft| draft.phase).collect();
         self.outline.variables = std::mem::take(&mut self.shared.variables);
         self.outline.roles = std::mem::take(&mut self.shared.roles);
         limit_depth(&mut self.outline, self.shared);
         self.outline
+    }
+
+    /// Lists that are due before the launch, and stand behind it in the document, go to where they are due. Nothing
+    /// else changes its place: the order of a checklist is its author's.
+    fn bring_forward(&mut self, drafts: &mut Vec<Draft>) {
+        for index in 0..drafts.len() {
+            let place = place_in_time(&drafts[index]);
+            let later = |draft: &Draft| place_in_time(draft) > place;
+            let Some(to) = drafts[..index].iter().position(later) else {
+                continue;
+            };
+            if !drafts[index].apart || drafts[index].phase.stage != Stage::PreLaunch {
+                continue;
+            }
+            let draft = &drafts[index];
+            let what = format!(
+                "“{}” is due before the launch: moved there",
+                draft.phase.title
+            );
+            self.shared.notes.guess(draft.line, &what);
+            let mut moved = drafts.remove(index);
+            let comment = format!("guessed from line {}: {what}", moved.line);
+            moved.phase.comments.push(comment);
+            drafts.insert(to, moved);
+        }
     }
 
     /// Texts after the last section go into one of their own.
@@ -58,6 +84,8 @@ impl Arranger<'_> {
                 },
                 plain: false,
                 written: false,
+                apart: false,
+                line: 0,
             }),
         }
     }

@@ -100,7 +100,13 @@ fn describe(shared: &mut Shared, step: &mut Step, prose: &Prose, line: usize, mo
         shared.notes.keep(line, &rest);
         step.text.push(rest);
     }
-    step.link = prose.links.first().filter(|link| is_url(link)).cloned();
+    let mut links = prose.links.iter().filter(|link| is_url(link));
+    step.link = links.next().cloned();
+    let further: Vec<String> = links
+        .filter(|link| Some(*link) != step.link.as_ref() && !step.title.contains(link.as_str()))
+        .cloned()
+        .collect();
+    step.text.extend(further);
     let mut held: Vec<&str> = vec![&step.title];
     held.extend(step.text.iter().map(String::as_str));
     held.extend(step.link.as_deref());
@@ -108,8 +114,22 @@ fn describe(shared: &mut Shared, step: &mut Step, prose: &Prose, line: usize, mo
     held.extend(step.record.as_ref().map(|(_, unit)| unit.as_str()));
     if loses_words(&prose.raw, &held) {
         shared.notes.keep(line, &prose.raw);
-        step.text.push(prose.raw.clone());
+        let remarks = remarks(&prose.raw);
+        held.extend(remarks.iter().map(String::as_str));
+        let lost = loses_words(&prose.raw, &held);
+        step.text.extend(if lost {
+            vec![prose.raw.clone()]
+        } else {
+            remarks
+        });
     }
+}
+
+/// What stands in an item's comments.
+fn remarks(raw: &str) -> Vec<String> {
+    let opened = raw.split("<!--").skip(1);
+    let closed = opened.filter_map(|rest| rest.split_once("-->"));
+    closed.map(|(remark, _)| remark.trim().to_owned()).collect()
 }
 
 /// Boxes on the lines after an item's first are tasks too: a bullet was forgotten.
