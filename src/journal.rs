@@ -267,8 +267,11 @@ pub enum Event {
         basis: Basis,
         /// The recorded value.
         value: Option<String>,
-        /// Initials of the second person, or who signed.
+        /// Who signed; for a step that nobody signs, the initials of the second person.
         signed: Option<String>,
+        /// Initials of the second person for a step that was signed too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        second: Option<String>,
         /// The sample behind it.
         evidence: Option<Evidence>,
         /// What was red when a person said that it is done all the same.

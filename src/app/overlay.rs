@@ -9,7 +9,7 @@ use tui_input::{Input as TextInput, InputRequest};
 use super::keys::{Action, Key, KeyCode};
 use super::view::{
     Menu, MenuChoice, Overlay, OverlayKind, Palette, PaletteChoice, PaletteItem, Prompt, Purpose,
-    Screen, Tone,
+    Said, Screen, Tone,
 };
 use super::{App, Effect};
 use crate::journal::{Answer, Ending, Event};
@@ -134,8 +134,8 @@ impl App {
     fn answer_prompt(&mut self, purpose: &Purpose, typed: &str) -> Result<Vec<Effect>, String> {
         match purpose {
             Purpose::Value(step) => return self.answer_value(*step, typed),
-            Purpose::SecondPerson(step, value, words) => {
-                return self.answer_second(*step, value.clone(), words.clone(), typed);
+            Purpose::SecondPerson(step, said) => {
+                return self.answer_second(*step, said.clone(), typed);
             }
             Purpose::StartRollback(rollback) => {
                 return self.answer_start_rollback(*rollback, typed);
@@ -185,13 +185,14 @@ impl App {
                     reason: Some(reason),
                 })
             }
-            Purpose::Signature(step, value) => self.record_done(
-                *step,
-                value.clone(),
-                Some(reason),
-                crate::journal::Basis::Attested,
-                None,
-            ),
+            Purpose::Signature(step, value) => {
+                let said = Said {
+                    value: value.clone(),
+                    signed: Some(reason),
+                    words: None,
+                };
+                self.finish_recording(*step, said)
+            }
             Purpose::Override(step) => self.attest(*step, reason),
             Purpose::Note(step) => {
                 let step = step.as_ref().map(id);

@@ -9,7 +9,7 @@ use super::sentence::sentence;
 use super::sentinel::Sight;
 use super::view::{Screen, Tone};
 use super::{App, Effect, Saving, Spawn, Stop};
-use crate::check::{Baseline, Judgement, Reading, Verdict};
+use crate::check::{Baseline, Judgement, PastSample, Reading, Verdict};
 use crate::journal::{AUTO, Direction, Ending, Entry, Event, Evidence};
 use crate::run::Status;
 use crate::run::rollback::RollbackStage;
@@ -214,6 +214,12 @@ impl App {
         };
         let flip = self.live.sampled(metric, self.now, reading);
         self.record_flip(Proof::Metric(metric), flip, observed)
+    }
+
+    pub(super) fn on_looked_back(&mut self, metric: usize, past: &[PastSample]) -> Vec<Effect> {
+        self.dirty = true;
+        self.live.remember(metric, self.now, past);
+        Vec::new()
     }
 
     fn record_flip(
@@ -522,6 +528,7 @@ impl App {
             basis: crate::journal::Basis::Verified,
             value: Some(text::format_duration(needed)),
             signed: None,
+            second: None,
             evidence: Some(Evidence { observed, ..seen }),
             against: None,
         };
@@ -621,6 +628,7 @@ pub fn describe(event: &Event) -> String {
             basis,
             value,
             signed,
+            second,
             against,
             ..
         } => {
@@ -632,11 +640,18 @@ pub fn describe(event: &Event) -> String {
                 .as_ref()
                 .map(|who| format!(", signed by {who}"))
                 .unwrap_or_default();
+            let second = second
+                .as_ref()
+                .map(|who| format!(", seen by {who}"))
+                .unwrap_or_default();
             let against = against
                 .as_ref()
                 .map(|red| format!(", OVER RED {}: {}", red.source, red.observed))
                 .unwrap_or_default();
-            format!("[x] {step}{value} ({}{signed}{against})", basis.name())
+            format!(
+                "[x] {step}{value} ({}{signed}{second}{against})",
+                basis.name()
+            )
         }
         Event::StepContradicted { step, evidence } => {
             format!("[?] {step}: {} {}", evidence.source, evidence.observed)

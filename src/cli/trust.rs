@@ -112,9 +112,7 @@ fn refuse_standard_input(source: &Source) -> Result<(), Failure> {
 fn show(source: &Source, runbook: &Runbook, standing: &Standing) {
     output::draw(&format!("{}\n", visible(&source.name)));
     output::draw(&Disclosure::of(runbook).to_string());
-    output::draw(
-        "Scripts and programs that its commands call are not part of this: look at them\ntoo.\n",
-    );
+    output::draw("Not shown: scripts and programs that its commands call. Look at them too.\n");
     if let Standing::Changed { trusted } = standing {
         output::draw("\nIt was changed since it was trusted:\n");
         output::draw(&difference(trusted, &source.bytes));

@@ -409,10 +409,13 @@ enum Turn {
 }
 
 fn said(state: &StepState, by: &str) -> String {
-    match &state.signed {
-        Some(signed) if signed != by => format!("said {by}+{signed}"),
-        _ => format!("said {by}"),
+    let mut people = vec![by];
+    for name in [&state.signed, &state.second].into_iter().flatten() {
+        if !people.contains(&name.as_str()) {
+            people.push(name);
+        }
     }
+    format!("said {}", people.join("+"))
 }
 
 /// How far a gate's poll has come, and how that looks.

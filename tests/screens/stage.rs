@@ -170,6 +170,7 @@ impl Stage {
                 basis: Basis::Attested,
                 value,
                 signed: None,
+                second: None,
                 evidence: None,
                 against: None,
             },

@@ -289,7 +289,13 @@ impl<'a> Facts<'a> {
                 "signed",
                 vec![span(format!("{role}{who}"), self.theme.text), signed],
             );
-        } else if let Some(second) = &self.app.run.state(self.step).signed {
+        }
+        let state = self.app.run.state(self.step);
+        let second = match self.definition.sign {
+            Some(_) => &state.second,
+            None => &state.signed,
+        };
+        if let Some(second) = second {
             self.add("second", vec![span(second, self.theme.text)]);
         }
         if let Some(at) = self.definition.at {

@@ -93,7 +93,15 @@ fn state(app: &App, theme: &Theme, attempt: &Attempt) -> (String, Style) {
     let time = stopwatch(elapsed(app, attempt));
     let undo = direction_word(attempt.direction);
     match &attempt.outcome {
-        None if attempt.interrupted => (format!("{undo}STOPPING {time}"), theme.warning),
+        None if attempt.interrupted => {
+            let kill = app
+                .kill_in(attempt.number)
+                .map_or_else(String::new, |left| {
+                    // Rounded up, so that the last second reads 1 and never 0.
+                    format!("  KILL in {} s", left.as_millis().div_ceil(1_000))
+                });
+            (format!("{undo}STOPPING {time}{kill}"), theme.warning)
+        }
         None => {
             let pid = app
                 .pids
