@@ -10,7 +10,7 @@ use crate::check::{Reason, Verdict};
 use crate::journal::{Direction, Outcome};
 use crate::run::rollback::RollbackStage;
 use crate::run::{Attempt, Status};
-use crate::runbook::{Step, StepIndex};
+use crate::runbook::{Order, Step, StepIndex};
 
 impl App {
     /// What to do next; `None` when the coach is off or has nothing to say.
@@ -156,6 +156,12 @@ impl App {
         {
             return words;
         }
+        if let Some(here) = self
+            .current_step()
+            .filter(|&here| self.is_open_too(here, step))
+        {
+            return self.coach_open_step(here);
+        }
         if self.current_step() != Some(step) {
             return match self.view.screen {
                 Screen::Step(_) => "esc goes back to the list".to_owned(),
@@ -164,6 +170,18 @@ impl App {
         }
         self.coach_trouble(step)
             .unwrap_or_else(|| self.coach_open_step(step))
+    }
+
+    /// Whether a step may be worked on as well as the one that is next: where order doesn't matter, one is as good as
+    /// the other, but for one in trouble.
+    fn is_open_too(&self, here: StepIndex, next: StepIndex) -> bool {
+        let step = self.run.runbook().step(here);
+        step.home == self.run.runbook().step(next).home
+            && self.run.order_of(step.home) == Order::DoConfirm
+            && !step.is_group()
+            && !self.run.is_settled(here)
+            && self.coach_trouble(next).is_none()
+            && here != next
     }
 
     fn coach_open_step(&self, step: StepIndex) -> String {

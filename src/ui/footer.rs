@@ -29,8 +29,11 @@ pub fn draw_coach(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Draws what was said last; when nothing was, what is wrong with the step under the cursor, or why it matters.
-pub fn draw_message(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+/// Draws what was said last; when nothing was, what is wrong with the step under the cursor, or, when it `describes`
+/// the step, what it is and why it matters.
+///
+/// Said twice on one screen it would only cost the line its calm.
+pub fn draw_message(app: &App, theme: &Theme, describes: bool, area: Rect, buffer: &mut Buffer) {
     let mut pen = Pen::new(buffer, area, 0);
     let notice = app.view.notice.as_ref().filter(|notice| {
         let shown = app.now.monotonic.saturating_sub(notice.at);
@@ -44,24 +47,21 @@ pub fn draw_message(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         pen.put(&notice.text, theme.tone(notice.tone));
     } else if let Some(step) = pointed(app) {
         let definition = app.run.runbook().step(step);
-        pen.put(&definition.number, theme.dim).skip(1);
-        let title = filled(&definition.title, &app.run.variables);
-        match trouble(app, step) {
-            Some((verdict, words)) => {
-                pen.put(&words, theme.verdict(verdict));
-                put_answers(app, theme, &mut pen);
-                &mut pen
+        let number = &definition.number;
+        if let Some((verdict, words)) = trouble(app, step) {
+            pen.put(number, theme.dim)
+                .skip(1)
+                .put(&words, theme.verdict(verdict));
+            put_answers(app, theme, &mut pen);
+        } else if describes {
+            // The list may have cut the title.
+            let title = filled(&definition.title, &app.run.variables);
+            pen.put(number, theme.dim).skip(1).put(&title, theme.text);
+            if let Some(why) = &definition.why {
+                pen.put(": ", theme.dim)
+                    .put(&filled(why, &app.run.variables), theme.dim);
             }
-            None => {
-                // The list may have cut it.
-                pen.put(&title, theme.text);
-                if let Some(why) = &definition.why {
-                    pen.put(": ", theme.dim)
-                        .put(&filled(why, &app.run.variables), theme.dim);
-                }
-                &mut pen
-            }
-        };
+        }
     }
 }
 

@@ -127,10 +127,19 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Percent of a column that the checks get above the metrics: `usual`, more when there are many.
+    /// Whether there is anything to look at: a checklist in Markdown has neither.
+    fn is_live(self) -> bool {
+        self.checks + self.metrics > 0
+    }
+
+    /// Percent of a column that the checks get above the metrics: `usual`, more when there are many, all or nothing
+    /// when there is only one of both.
     fn health_share(self, usual: u32) -> u32 {
-        if self.checks <= FEW_CHECKS {
-            return usual;
+        match self {
+            Self { metrics: 0, .. } => return 100,
+            Self { checks: 0, .. } => return 0,
+            Self { checks, .. } if checks <= FEW_CHECKS => return usual,
+            _ => {}
         }
         let rows = (self.checks, self.checks + 2 * self.metrics);
         let share = u32::try_from(100 * rows.0 / rows.1).unwrap_or(MOST_HEALTH);
@@ -167,8 +176,10 @@ pub fn board(area: Rect, frame: &Frame, wanted: Wanted) -> Board {
             ..log
         };
     }
-    if area.width < NARROW {
+    if area.width < NARROW && wanted.is_live() {
         board.strip = take_bottom(&mut rest, 1);
+        board.items = rest;
+    } else if area.width < WIDE && !wanted.is_live() {
         board.items = rest;
     } else if area.width < WIDE {
         let right = take_right(&mut rest, area.width * 2 / 5);
@@ -195,9 +206,13 @@ fn divide_wide(area: Rect, mut rest: Rect, wanted: Wanted, board: &mut Board) {
             area.width / 3
         },
     );
-    (board.health, board.metrics) = split_rows(right, wanted.health_share(36));
+    if wanted.is_live() {
+        (board.health, board.metrics) = split_rows(right, wanted.health_share(36));
+    } else {
+        board.detail = right;
+    }
     board.sections = take_left(&mut rest, if is_huge { 30 } else { 26 });
-    if is_huge {
+    if is_huge && wanted.is_live() {
         let columns = rest.width * 62 / 128;
         board.detail = take_right(&mut rest, columns);
     }
@@ -324,17 +339,35 @@ mod tests {
             width in 60..260u16, height in 16..90u16, banners in 0..6u16, coach: bool,
         ) {
             let area = Rect::new(0, 0, width, height);
-            let calm = board(area, &frame(area, 0, false), Wanted::default());
-            let loud = board(area, &frame(area, banners, coach), Wanted::default());
+            let calm = board(area, &frame(area, 0, false), USUAL);
+            let loud = board(area, &frame(area, banners, coach), USUAL);
             prop_assert_eq!(calm.items, loud.items);
         }
+    }
+
+    const USUAL: Wanted = Wanted {
+        details: false,
+        checks: 5,
+        metrics: 4,
+    };
+
+    #[test]
+    fn nothing_to_look_at_takes_no_room() {
+        let bare = Wanted::default();
+        for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+            let area = Rect::new(0, 0, width, height);
+            let board = board(area, &frame(area, 0, false), bare);
+            assert!(board.health.is_empty() && board.metrics.is_empty() && board.strip.is_empty());
+        }
+        let area = Rect::new(0, 0, 80, 24);
+        assert_eq!(board(area, &frame(area, 0, false), bare).items.width, 80);
     }
 
     #[test]
     fn the_three_sizes_of_the_design() {
         let at = |width, height| {
             let area = Rect::new(0, 0, width, height);
-            board(area, &frame(area, 0, false), Wanted::default())
+            board(area, &frame(area, 0, false), USUAL)
         };
         let small = at(80, 24);
         assert_eq!(

@@ -253,6 +253,14 @@ mod tests {
     }
 
     #[test]
+    fn facts_are_shown_whole_or_not_at_all() {
+        assert_eq!(fit_facts("200 · 34ms", 10), "200 · 34ms");
+        assert_eq!(fit_facts("200 · 34ms", 9), "200");
+        assert_eq!(fit_facts("exit 0 · 2 of 3 · 1s", 15), "exit 0 · 2 of 3");
+        assert_eq!(fit_facts("connected", 5), "conn…");
+    }
+
+    #[test]
     fn cutting_keeps_graphemes_whole() {
         assert_eq!(fit("Error rate", 10), "Error rate");
         assert_eq!(fit("Error rate", 9), "Error ra…");
