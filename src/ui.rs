@@ -67,7 +67,7 @@ pub fn row_at(app: &App, theme: &Theme, column: u16, row: u16) -> Option<usize> 
     }
     let banners = u16::try_from(banner::banners(app, theme).len()).unwrap_or(u16::MAX);
     let places = layout::frame(area, banners, app.options.coach);
-    let items = layout::board(area, &places, app.view.details).items;
+    let items = layout::board(area, &places, board::wanted(app)).items;
     let inside = items.inner(ratatui::layout::Margin::new(1, 1));
     if !inside.contains(ratatui::layout::Position::new(column, row)) {
         return None;

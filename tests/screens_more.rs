@@ -17,6 +17,7 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, TestBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
+use tminus::app::keys::Action;
 use tminus::app::output::Line;
 use tminus::app::picker::{Picker, PickerRun, PickerRunbook};
 use tminus::app::view::Screen;
@@ -481,6 +482,33 @@ fn the_palette_lists_what_fits() {
     snapshot_world("palette_80x24", &world, SMALL);
     let (_, cursor) = drawn(&world.app, &Theme::default(), SMALL);
     assert_eq!(cursor, Some(Position::new(10, 1)), "behind what was typed");
+}
+
+#[test]
+fn the_palette_has_every_action_of_the_screen_with_its_key() {
+    let world = rolling_out();
+    let bindings: Vec<_> = world
+        .app
+        .bindings
+        .at(world.app.view.screen.place())
+        .filter(|binding| !matches!(binding.action, Action::Palette | Action::Back))
+        .map(|binding| (binding.name, binding.keys.first().map(ToString::to_string)))
+        .collect();
+    assert!(bindings.len() > 20);
+    for (name, key) in bindings {
+        let mut world = rolling_out();
+        world.keys(":");
+        for character in name.chars() {
+            world.send(tminus::app::Msg::Key(tminus::app::keys::Key::char(
+                character,
+            )));
+        }
+        let shown = text(&screen(&world.app, &Theme::default(), 120, 40));
+        let listed = shown
+            .lines()
+            .any(|line| line.contains(name) && key.as_ref().is_none_or(|key| line.contains(key)));
+        assert!(listed, "{name} {key:?}\n{shown}");
+    }
 }
 
 #[test]

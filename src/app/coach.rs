@@ -6,6 +6,7 @@
 use super::App;
 use super::keys::Action;
 use super::view::{OverlayKind, Row, Screen};
+use crate::check::{Reason, Verdict};
 use crate::journal::{Direction, Outcome};
 use crate::run::rollback::RollbackStage;
 use crate::run::{Attempt, Status};
@@ -58,7 +59,7 @@ impl App {
         }
         match stage {
             Some(RollbackStage::Closed { .. }) => {
-                "went back: `:` close ends the run, q leaves it open".to_owned()
+                "went back: `:close` ends the run, q leaves it open".to_owned()
             }
             Some(RollbackStage::Verify) => {
                 "all steps are done: now the live checks have to stay good. Watch".to_owned()
@@ -105,7 +106,7 @@ impl App {
             }
         }
         let Some(row) = self.next_row() else {
-            return "everything is done: `:` close ends the run".to_owned();
+            return "everything is done: `:close` ends the run".to_owned();
         };
         match self.view.rows[row] {
             Row::Gate(_) => format!("time for go or no-go: press {}", self.key(Action::Poll)),
@@ -185,10 +186,39 @@ impl App {
         }
         let proves_itself = !self.live.proofs(step).is_empty() && !definition.second;
         match (&definition.record, &definition.sign) {
-            (None, None) if proves_itself => "nothing to do: its check proves it".to_owned(),
+            (None, None) if proves_itself => self.coach_proof(step),
             (Some(_), _) => format!("press {record} to record the value"),
             (None, Some(_)) => format!("press {record} to sign"),
             (None, None) => format!("done it? press {record} to say so"),
+        }
+    }
+
+    /// A step that its checks prove: whether they do, or what else moves it.
+    fn coach_proof(&self, step: StepIndex) -> String {
+        let proofs = self.live.proofs(step);
+        let worst = proofs
+            .iter()
+            .map(|&proof| self.live.verdict(proof, self.now));
+        let worst = worst.max_by_key(|verdict| match verdict {
+            Verdict::Pass => 0,
+            Verdict::Warn => 1,
+            Verdict::Unknown(Reason::NoData) => 2,
+            Verdict::Unknown(_) => 3,
+            Verdict::Fail => 4,
+        });
+        let (again, record) = (self.key(Action::Recheck), self.key(Action::Record));
+        let (waive, hold) = (self.key(Action::Waive), self.key(Action::Hold));
+        match worst {
+            Some(Verdict::Fail) => {
+                format!("its check fails: {again} looks again · {waive} waives · {hold} holds")
+            }
+            Some(Verdict::Unknown(reason)) if reason != Reason::NoData => {
+                format!(
+                    "its check sees nothing: {again} looks again · {record} says so · {waive} waives"
+                )
+            }
+            Some(Verdict::Unknown(_)) => "nothing to do: its check is looking".to_owned(),
+            _ => "nothing to do: its check proves it".to_owned(),
         }
     }
 

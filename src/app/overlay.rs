@@ -381,6 +381,7 @@ impl App {
             .filter(|binding| !matches!(binding.action, Action::Palette | Action::Back))
             .map(|binding| PaletteItem {
                 label: binding.name.to_owned(),
+                id: binding.id,
                 key: key_text(&binding.keys),
                 choice: PaletteChoice::Action(binding.action),
             })
@@ -393,6 +394,7 @@ impl App {
                 .enumerate()
                 .map(|(at, quick)| PaletteItem {
                     label: format!("run: {}", quick.title),
+                    id: "",
                     key: quick.command.level.name().to_owned(),
                     choice: PaletteChoice::QuickCommand(at),
                 }),
@@ -404,6 +406,7 @@ impl App {
                 .enumerate()
                 .map(|(at, link)| PaletteItem {
                     label: format!("open: {}", link.title),
+                    id: "",
                     key: String::new(),
                     choice: PaletteChoice::Link(at),
                 }),
@@ -411,6 +414,7 @@ impl App {
         if !palette.input.value().is_empty() {
             items.extend(self.run.forward_steps().map(|step| PaletteItem {
                 label: format!("{} {}", runbook.step(step).number, runbook.step(step).title),
+                id: "",
                 key: String::new(),
                 choice: PaletteChoice::Step(step),
             }));
@@ -449,6 +453,7 @@ fn is_guarded(kind: &OverlayKind) -> bool {
     }
 }
 
+/// The action's name in the configuration is its command: `:close` means that one, whatever else has the word in it.
 fn ranked(items: Vec<PaletteItem>, typed: &str) -> Vec<PaletteItem> {
     if typed.is_empty() {
         return items;
@@ -463,7 +468,7 @@ fn ranked(items: Vec<PaletteItem>, typed: &str) -> Vec<PaletteItem> {
             Some((pattern.score(text, &mut matcher)?, item))
         })
         .collect();
-    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    scored.sort_by_key(|(score, item)| (item.id != typed, std::cmp::Reverse(*score)));
     scored
         .into_iter()
         .take(MAXIMUM_MATCHES)

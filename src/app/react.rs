@@ -9,7 +9,7 @@ use super::sentence::sentence;
 use super::sentinel::Sight;
 use super::view::{Screen, Tone};
 use super::{App, Effect, Saving, Spawn, Stop};
-use crate::check::{Baseline, Judgement, Reading, Verdict};
+use crate::check::{Baseline, Judgement, PastSample, Reading, Verdict};
 use crate::journal::{AUTO, Direction, Ending, Entry, Event, Evidence};
 use crate::run::Status;
 use crate::run::rollback::RollbackStage;
@@ -231,6 +231,12 @@ impl App {
         };
         let flip = self.live.sampled(metric, self.now, reading);
         self.record_flip(Proof::Metric(metric), flip, observed)
+    }
+
+    pub(super) fn on_looked_back(&mut self, metric: usize, past: &[PastSample]) -> Vec<Effect> {
+        self.dirty = true;
+        self.live.remember(metric, self.now, past);
+        Vec::new()
     }
 
     fn record_flip(

@@ -374,6 +374,8 @@ pub struct Palette {
 pub struct PaletteItem {
     /// What it is called.
     pub label: String,
+    /// An action's name in the configuration; empty for what isn't one.
+    pub id: &'static str,
     /// Its key.
     pub key: String,
     /// What picking it does.

@@ -10,7 +10,7 @@ use super::glance::Glance;
 use super::page::{Page, wrapped_within};
 use super::panel::{Titles, panel};
 use super::pen::Pen;
-use super::text::{filled, fit, sample_age, short_duration, width};
+use super::text::{filled, fit_facts, sample_age, short_duration, width};
 use super::theme::{Theme, verdict_mark};
 use super::unseen::{self, Shared};
 use crate::app::App;
@@ -269,7 +269,7 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
             pen.right(&format!("{took:>6}"), theme.dim);
         }
         let room = pen.room();
-        let observed = fit(
+        let observed = fit_facts(
             &judgement.observed,
             room.saturating_sub(width(&title) + 1).max(room / 3),
         )

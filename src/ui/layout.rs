@@ -114,8 +114,37 @@ fn log_rows(area: Rect) -> u16 {
     }
 }
 
-/// Divides the body of the board. `area` is the whole terminal, `details` whether the selected step is asked for
-/// where there is no column for it.
+/// What the board has to have room for. Nothing in it changes in the course of a run but by the operator's own wish, so
+/// that each panel stays where it was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whether the selected step is asked for where there is no column for it.
+    pub details: bool,
+    /// How many checks the runbook has.
+    pub checks: usize,
+    /// How many metrics it has.
+    pub metrics: usize,
+}
+
+impl Wanted {
+    /// Percent of a column that the checks get above the metrics: `usual`, more when there are many.
+    fn health_share(self, usual: u32) -> u32 {
+        if self.checks <= FEW_CHECKS {
+            return usual;
+        }
+        let rows = (self.checks, self.checks + 2 * self.metrics);
+        let share = u32::try_from(100 * rows.0 / rows.1).unwrap_or(MOST_HEALTH);
+        share.clamp(usual, MOST_HEALTH.max(usual))
+    }
+}
+
+/// So many checks fit wherever there is a panel for them.
+const FEW_CHECKS: usize = 8;
+
+/// The highest share of the checks, in percent.
+const MOST_HEALTH: u32 = 62;
+
+/// Divides the body of the board. `area` is the whole terminal.
 ///
 /// ```text
 ///   80x24                      120x40                       200x60
@@ -123,7 +152,7 @@ fn log_rows(area: Rect) -> u16 {
 ///   │         │└ metrics ┘     │     │└ detail┘└ metrics┘   └─────┘└───────┘└────────┘└ metrics┘
 ///   └ log ───────────────┘     └ log ─────────┘└ deadl. ┘   └ log ────────┘└ deadlines, people, owed ┘
 /// ```
-pub fn board(area: Rect, frame: &Frame, details: bool) -> Board {
+pub fn board(area: Rect, frame: &Frame, wanted: Wanted) -> Board {
     let given_up = frame.banners.height + frame.coach.height;
     let mut rest = frame.body;
     let log = take_bottom(&mut rest, log_rows(area).saturating_sub(given_up));
@@ -143,19 +172,20 @@ pub fn board(area: Rect, frame: &Frame, details: bool) -> Board {
         board.items = rest;
     } else if area.width < WIDE {
         let right = take_right(&mut rest, area.width * 2 / 5);
-        (board.health, board.metrics) = split_rows(right, 54);
+        (board.health, board.metrics) = split_rows(right, wanted.health_share(54));
         board.items = rest;
     } else {
-        divide_wide(area, rest, &mut board);
+        divide_wide(area, rest, wanted, &mut board);
     }
-    if board.detail.is_empty() && (details || area.width >= WIDE) && board.items.height >= 14 {
+    if board.detail.is_empty() && (wanted.details || area.width >= WIDE) && board.items.height >= 14
+    {
         let share = if area.width >= WIDE { 50 } else { 55 };
         (board.items, board.detail) = split_rows(board.items, share);
     }
     board
 }
 
-fn divide_wide(area: Rect, mut rest: Rect, board: &mut Board) {
+fn divide_wide(area: Rect, mut rest: Rect, wanted: Wanted, board: &mut Board) {
     let is_huge = area.width >= HUGE.0 && area.height >= HUGE.1;
     let right = take_right(
         &mut rest,
@@ -165,7 +195,7 @@ fn divide_wide(area: Rect, mut rest: Rect, board: &mut Board) {
             area.width / 3
         },
     );
-    (board.health, board.metrics) = split_rows(right, 36);
+    (board.health, board.metrics) = split_rows(right, wanted.health_share(36));
     board.sections = take_left(&mut rest, if is_huge { 30 } else { 26 });
     if is_huge {
         let columns = rest.width * 62 / 128;
@@ -275,10 +305,12 @@ mod tests {
         #[test]
         fn panels_never_overlap_and_never_leave_the_screen(
             width in 0..260u16, height in 0..90u16, banners in 0..6u16, coach: bool, details: bool,
+            checks in 0..40usize, metrics in 0..40usize,
         ) {
+            let wanted = Wanted { details, checks, metrics };
             let area = Rect::new(0, 0, width, height);
             let frame = frame(area, banners, coach);
-            let panels = panels(&frame, &board(area, &frame, details));
+            let panels = panels(&frame, &board(area, &frame, wanted));
             for (at, panel) in panels.iter().enumerate() {
                 prop_assert_eq!(area.intersection(*panel).area(), panel.area());
                 for other in &panels[at + 1..] {
@@ -292,8 +324,8 @@ mod tests {
             width in 60..260u16, height in 16..90u16, banners in 0..6u16, coach: bool,
         ) {
             let area = Rect::new(0, 0, width, height);
-            let calm = board(area, &frame(area, 0, false), false);
-            let loud = board(area, &frame(area, banners, coach), false);
+            let calm = board(area, &frame(area, 0, false), Wanted::default());
+            let loud = board(area, &frame(area, banners, coach), Wanted::default());
             prop_assert_eq!(calm.items, loud.items);
         }
     }
@@ -302,7 +334,7 @@ mod tests {
     fn the_three_sizes_of_the_design() {
         let at = |width, height| {
             let area = Rect::new(0, 0, width, height);
-            board(area, &frame(area, 0, false), false)
+            board(area, &frame(area, 0, false), Wanted::default())
         };
         let small = at(80, 24);
         assert_eq!(

@@ -52,6 +52,25 @@ pub fn fit(text: &str, cells: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", text[..end].trim_end()))
 }
 
+/// Cuts facts written one behind the other (`200 · 34ms`) to so many cells: whole facts as long as the first one
+/// fits, because a number that is cut reads like another number.
+pub fn fit_facts(text: &str, cells: usize) -> Cow<'_, str> {
+    let shorter = text
+        .rmatch_indices(BETWEEN_FACTS)
+        .map(|(at, _)| &text[..at]);
+    let mut last = text;
+    for facts in std::iter::once(text).chain(shorter) {
+        if width(facts) <= cells {
+            return Cow::Borrowed(facts);
+        }
+        last = facts;
+    }
+    fit(last, cells)
+}
+
+/// What stands between two facts about one thing.
+const BETWEEN_FACTS: &str = " · ";
+
 /// Exactly so many cells: cut or filled with spaces behind.
 pub fn pad(text: &str, cells: usize) -> String {
     let text = fit(text, cells);

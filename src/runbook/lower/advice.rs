@@ -419,6 +419,29 @@ steps = ["Undo it"]
     }
 
     #[test]
+    fn a_share_never_gets_beyond_the_whole() {
+        let share = |over: &str, rest: &str| {
+            metric(&format!(
+                "scrape = {{ url = 'http://h/metrics', ratio = 'r_total{{code=~\"5..\"}}', over = '{over}'{rest} }}\n"
+            ))
+        };
+        assert_advised(
+            "limit-out-of-reach",
+            &(share("r_total", "") + "fail = ▶'> 5'"),
+            "this is never reached: a part of `r_total` over all of it is at most 1",
+        );
+        assert_advised(
+            "limit-out-of-reach",
+            &(share("r_total", ", scale = 100") + "fail = ▶'> 100'"),
+            "this is never reached: a part of `r_total` over all of it is at most 100",
+        );
+        assert_sound(&(share("r_total", "") + "fail = '> 0.05'"));
+        assert_sound(&(share("r_total", ", scale = 100") + "fail = '>= 100'"));
+        assert_sound(&(share("workers", "") + "fail = '> 5'"));
+        assert_sound(&(share("r_total{code=\"200\"}", "") + "fail = '> 5'"));
+    }
+
+    #[test]
     fn a_metric_that_nothing_follows_from_is_named() {
         let metric = "[[metric]]\nid = 'm'\ncommand = { run = 'x' }\nfail = '> 1'\n";
         assert_advised(

@@ -1,6 +1,6 @@
 //! From the tree of headings to phases, sections, options, rollbacks, triggers and upkeep.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -39,6 +39,7 @@ pub(super) fn arrange(document: Document, shared: &mut Shared) -> Outline {
         outline: Outline::default(),
         drafts: Vec::new(),
         pending: Vec::new(),
+        options: HashMap::new(),
         later: false,
         afterwards: false,
         last_before: None,
@@ -106,6 +107,8 @@ struct Arranger<'a> {
     drafts: Vec<Draft>,
     /// Texts that wait for the next section.
     pending: Vec<String>,
+    /// Of each platform the title of the first option that names it.
+    options: HashMap<&'static str, String>,
     /// A launch or what follows it was met: what says nothing of a stage comes after it.
     later: bool,
     /// What follows a launch was met.

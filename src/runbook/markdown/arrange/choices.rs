@@ -60,6 +60,11 @@ impl Arranger<'_> {
         let what = format!("“{}” is one of the options of “{section}”", child.title);
         self.shared.notes.guess(child.line, &what);
         let gathered = self.all_steps(child);
+        if let Some(platform) = platform(title) {
+            self.options
+                .entry(platform)
+                .or_insert_with(|| title.to_owned());
+        }
         let mut option = choice(title, &child.id, gathered);
         option
             .comments

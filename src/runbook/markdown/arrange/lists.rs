@@ -63,12 +63,7 @@ impl Arranger<'_> {
         let Some(listed) = self.pairs(node) else {
             return false;
         };
-        let unlisted = std::mem::take(&mut self.shared.roles);
-        let known = |id: &String| listed.iter().any(|(listed, _)| listed == id);
-        let others: Vec<(String, String)> =
-            unlisted.into_iter().filter(|(id, _)| !known(id)).collect();
-        self.shared.roles = listed;
-        self.shared.roles.extend(others);
+        self.shared.roles.put_first(listed);
         true
     }
 
