@@ -436,7 +436,7 @@ impl App {
         match self.run.state(step).status {
             // Only a later sample contradicts: after a resume nothing was looked at yet.
             Status::Done if !proofs.iter().all(|&proof| self.live.was_seen(proof)) => None,
-            Status::Done if !holds && self.can_be_contradicted(step) => {
+            Status::Done if !holds && self.can_be_contradicted(step, stage) => {
                 self.contradict(step, &proofs)
             }
             Status::Todo | Status::Unknown if self.is_open_for_proof(step, stage) => {
@@ -466,16 +466,29 @@ impl App {
         applies && begun && !self.run.within_resolved_parent(step) && self.obstacle(step).is_none()
     }
 
-    fn can_be_contradicted(&self, step: StepIndex) -> bool {
+    fn can_be_contradicted(&self, step: StepIndex, stage: Stage) -> bool {
         let state = self.run.state(step);
         let by_proof = state.basis == Some(crate::journal::Basis::Verified)
             && self.run.runbook().step(step).soak.is_none();
-        let gate_ahead = self.run.section_of(step).is_some_and(|at| {
-            self.run
-                .gate_sections()
-                .any(|(gate, _)| gate >= at && !self.run.is_passed(gate))
-        });
-        by_proof && gate_ahead
+        by_proof && self.is_still_decided_on(step, stage)
+    }
+
+    /// Whether a decision is ahead that stands on what a step proved: a gate; where there is none, the launch, or after
+    /// it the end of the run. What a launch or a rollback changes on purpose contradicts nothing.
+    fn is_still_decided_on(&self, step: StepIndex, stage: Stage) -> bool {
+        let Some(at) = self.run.section_of(step) else {
+            return false;
+        };
+        let gates = self.run.gate_sections();
+        let mut ahead = gates.filter(|(gate, _)| *gate >= at).peekable();
+        if ahead.peek().is_some() {
+            return ahead.any(|(gate, _)| !self.run.is_passed(gate));
+        }
+        match self.run.runbook().phases[at.phase].stage {
+            Stage::PreLaunch => stage == Stage::PreLaunch,
+            Stage::Launch => false,
+            Stage::PostLaunch => self.run.rollback.is_none(),
+        }
     }
 
     fn contradict(&mut self, step: StepIndex, proofs: &[Proof]) -> Option<Effect> {
