@@ -3,12 +3,16 @@
 //! Prints start, key, idle, memory and resize figures as a table, medians of several runs. Nothing is asserted here:
 //! machines differ, so figures are to be compared within one run, not with a number in a file.
 
+mod measured;
 #[path = "../tests/terminal/mod.rs"]
 mod terminal;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use measured::{
+    cpu_seconds, key_latencies, left, median, milliseconds, peak_memory, percentile, row,
+};
 use terminal::Terminal;
 
 const SIZE: (u16, u16) = (120, 40);
@@ -43,50 +47,6 @@ fn runbook(steps: usize) -> String {
     text
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn percentile(values: &mut [f64], share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let last = values.len().saturating_sub(1);
-    values
-        .get((last as f64 * share).round() as usize)
-        .copied()
-        .unwrap_or(f64::NAN)
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
-}
-
-/// CPU seconds (user and system) that a process has used.
-fn cpu_seconds(id: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields: Vec<f64> = after_name
-        .split_whitespace()
-        .map(|field| field.parse().unwrap_or(0.0))
-        .collect();
-    // utime and stime are fields 14 and 15 of the line, in ticks of 10 ms on Linux.
-    (fields.get(11).unwrap_or(&0.0) + fields.get(12).unwrap_or(&0.0)) / 100.0
-}
-
-/// The most memory a process has had, in MiB.
-fn peak_memory(id: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap_or("");
-    line.split_whitespace()
-        .nth(1)
-        .and_then(|kib| kib.parse::<f64>().ok())
-        .unwrap_or(f64::NAN)
-        / 1_024.0
-}
-
 async fn started(file: &Path, state: &Path) -> (Terminal, f64) {
     let path = file.to_string_lossy().into_owned();
     shown(&["run", &path, "--in", "1h", "--trust"], state).await
@@ -96,54 +56,10 @@ async fn started(file: &Path, state: &Path) -> (Terminal, f64) {
 async fn shown(arguments: &[&str], state: &Path) -> (Terminal, f64) {
     let begin = Instant::now();
     let mut terminal = Terminal::start(arguments, SIZE, state);
-    terminal.wait_for("Prints without end").await;
+    // The last words of the frame: what is above them has arrived by then.
+    terminal.wait_for("q leave").await;
     let took = milliseconds(begin.elapsed());
     (terminal, took)
-}
-
-async fn left(mut terminal: Terminal) -> f64 {
-    let begin = Instant::now();
-    terminal.send("q").await;
-    terminal.finish().await;
-    milliseconds(begin.elapsed())
-}
-
-/// Moves the cursor down and up and waits each time until the line below the panels names the step under it. That line
-/// is among the last of a frame, and it is known beforehand: a frame that comes in two parts can't be taken for the
-/// next one.
-async fn key_latencies(terminal: &mut Terminal, count: usize) -> (Vec<f64>, f64) {
-    let mut times = Vec::new();
-    let mut bytes = Vec::new();
-    let here = named(terminal);
-    terminal.send("j").await;
-    terminal
-        .wait_until("the next step", |screen| line_above_keys(screen) != here)
-        .await;
-    let there = named(terminal);
-    for turn in 0..count {
-        let (key, wanted) = if turn % 2 == 0 {
-            ("k", &here)
-        } else {
-            ("j", &there)
-        };
-        let before = terminal.received.len();
-        let begin = Instant::now();
-        terminal.send(key).await;
-        terminal
-            .wait_until(wanted, |screen| line_above_keys(screen) == *wanted)
-            .await;
-        times.push(milliseconds(begin.elapsed()));
-        bytes.push((terminal.received.len() - before) as f64);
-    }
-    (times, median(bytes))
-}
-
-fn named(terminal: &Terminal) -> String {
-    line_above_keys(&terminal.screen()).to_owned()
-}
-
-fn line_above_keys(screen: &str) -> &str {
-    screen.lines().rev().nth(1).unwrap_or("").trim_end()
 }
 
 /// A new run has to be on disk before it shows: eight syncs. A resumed one only reads.
@@ -215,8 +131,14 @@ async fn measure_flood(dir: &Path) {
         "ms",
     );
     row("peak memory under `yes`", peak_memory(id), "MiB");
-    terminal.signal(rustix::process::Signal::TERM);
-    terminal.finish().await;
+    // The command would outlive the screen.
+    terminal.send("\x03").await;
+    terminal.wait_for("Interrupt the running command?").await;
+    // The dialog's dead time.
+    terminal.take_in_for(Duration::from_millis(400)).await;
+    terminal.send("y").await;
+    terminal.wait_for("stopped, effects unknown").await;
+    left(terminal).await;
 }
 
 async fn measure_idle(dir: &Path) {
@@ -240,10 +162,6 @@ async fn measure_idle(dir: &Path) {
     }
     row("resize storm, 100 in 2 s: CPU", cpu_seconds(id) - cpu, "s");
     left(terminal).await;
-}
-
-fn row(what: &str, value: f64, unit: &str) {
-    println!("{what:<36} {value:>10.2} {unit}");
 }
 
 fn main() {

@@ -9,6 +9,7 @@ pub mod board;
 pub mod coach;
 pub mod command;
 pub mod deciding;
+pub mod describe;
 pub mod firing;
 pub mod friction;
 pub mod keys;
@@ -33,7 +34,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::check::{Baseline, Judgement, Now, Reading};
+use crate::check::{Baseline, Judgement, Now, PastSample, Reading};
 use crate::journal::{AUTO, Entry, Event, Outcome};
 use crate::run::{Run, Usual};
 use crate::runbook::{Runbook, StepIndex, text};
@@ -78,6 +79,13 @@ pub enum Msg {
         metric: usize,
         /// The number, or why there is none.
         sample: Reading,
+    },
+    /// A metric's source told what it remembers.
+    LookedBack {
+        /// Position in the runbook's metrics.
+        metric: usize,
+        /// Its samples, oldest first.
+        past: Vec<PastSample>,
     },
     /// A command runs.
     Spawned {
@@ -408,6 +416,7 @@ impl App {
             Msg::RecordFailed { message, fatal } => self.on_record_failed(message, fatal),
             Msg::Checked { check, judgement } => self.on_checked(check, judgement),
             Msg::Sampled { metric, sample } => self.on_sampled(metric, sample),
+            Msg::LookedBack { metric, past } => self.on_looked_back(metric, &past),
             Msg::Spawned { attempt, pid } => {
                 self.dirty = true;
                 self.pids.insert(attempt, pid);

@@ -30,7 +30,7 @@ pub use metric::{Baseline, Caveats, MetricState, Reading};
 pub use notation::Notation;
 pub use observation::{Blind, DnsAnswer, Facts, FileFacts, Observation};
 pub use scrape::ScrapeState;
-pub use series::{Sample, Series};
+pub use series::{PastSample, Sample, Series};
 pub use streak::{CheckState, Flip, Streak};
 pub use threshold::{Comparison, Limit};
 

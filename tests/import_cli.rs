@@ -266,6 +266,7 @@ fn tick(mut journal: tminus::runtime::store::Journal, step: StepId) {
         basis: Basis::Attested,
         value: None,
         signed: None,
+        second: None,
         evidence: None,
         against: None,
     };

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::Effect;
 use super::sentinel::{Sentinel, Sight};
-use crate::check::{Caveats, CheckState, Judgement, MetricState, Now, Reading, Verdict};
+use crate::check::{
+    Caveats, CheckState, Judgement, MetricState, Now, PastSample, Reading, Verdict,
+};
 use crate::run::Run;
 use crate::runbook::{Proof, Runbook, StepIndex};
 
@@ -224,6 +226,11 @@ impl Live {
         let (state, turn) = &mut self.metrics[metric];
         let flip = turn.answered().then(|| state.read(now, reading)).flatten();
         flip.map(|flip| (flip.from, flip.to))
+    }
+
+    /// Takes in what a metric's source remembers of the time before we looked.
+    pub fn remember(&mut self, metric: usize, now: Now, past: &[PastSample]) {
+        self.metrics[metric].0.remember(now, past);
     }
 
     /// Takes a metric's baseline from what was sampled so far.

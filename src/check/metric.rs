@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::foreign::quote;
 use super::series::Trend;
 use super::streak::{Flip, stale_after};
-use super::{Blind, Comparison, Limit, Metric, Now, Reason, Series, Verdict};
+use super::{Blind, Comparison, Limit, Metric, Now, PastSample, Reason, Series, Verdict};
 
 /// With fewer samples than this nothing is called a baseline.
 const FEWEST_BASELINE_SAMPLES: usize = 3;
@@ -65,6 +65,8 @@ impl From<Result<f64, Blind>> for Reading {
 /// - A breach ends when `clear` is met, or without `clear` when the limit no longer holds.
 /// - What we can't see is unknown at once and restarts `for`. It doesn't end a breach: a metric that failed can
 ///   only be cleared by a value.
+/// - A quantile above its histogram's top bucket meets a limit that lies within the buckets. Whether it is beyond one
+///   that lies above them can't be told, so that is unknown: the top bucket's bound would look healthy.
 /// - A relative limit without a baseline can't be judged, so it is unknown; unless its `floor` isn't reached,
 ///   since then it isn't breached whatever the baseline will be.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +115,12 @@ impl MetricState {
         self.observe(now, reading.value)
     }
 
+    /// Takes in what the metric's own server remembers, for the picture and the baseline; it is no look of ours, so no
+    /// verdict comes of it.
+    pub fn remember(&mut self, now: Now, past: &[PastSample]) {
+        self.series.begin_with(past, now);
+    }
+
     /// What makes the latest number less than it looks.
     pub fn caveats(&self) -> &Caveats {
         &self.caveats
@@ -150,9 +158,13 @@ impl MetricState {
     }
 
     fn judge(&mut self, now: Now, value: f64) -> Verdict {
-        let median = self.baseline.map(|baseline| baseline.median);
-        let fail = self.fail.look(value, median, now.monotonic, self.sustained);
-        let warn = self.warn.look(value, median, now.monotonic, Duration::ZERO);
+        let seen = Seen {
+            value,
+            at_least: self.caveats.at_least,
+            baseline: self.baseline.map(|baseline| baseline.median),
+        };
+        let fail = self.fail.look(seen, now.monotonic, self.sustained);
+        let warn = self.warn.look(seen, now.monotonic, Duration::ZERO);
         match (fail, warn) {
             (Breach::Broken, _) => Verdict::Fail,
             (Breach::Pending, _) | (_, Breach::Broken | Breach::Pending) => Verdict::Warn,
@@ -271,11 +283,7 @@ impl MetricState {
 }
 
 /// What one sample says without a history: nobody waits for `for`, so a value beyond `fail` fails.
-pub fn judge_alone(
-    metric: &Metric,
-    baseline: Option<Baseline>,
-    sample: Result<f64, Blind>,
-) -> Verdict {
+pub fn judge_alone(metric: &Metric, baseline: Option<Baseline>, reading: Reading) -> Verdict {
     let sustained = Duration::ZERO;
     let mut state = MetricState::new(&Metric {
         sustained,
@@ -286,8 +294,28 @@ pub fn judge_alone(
         wall: Timestamp::UNIX_EPOCH,
         monotonic: Duration::ZERO,
     };
-    state.observe(now, sample);
+    state.read(now, reading);
     state.verdict(now)
+}
+
+/// A value, and what it is judged by.
+#[derive(Clone, Copy)]
+struct Seen {
+    value: f64,
+    /// Whether the value is only a lower bound.
+    at_least: bool,
+    /// The baseline's median.
+    baseline: Option<f64>,
+}
+
+impl Seen {
+    fn meets(self, limit: Limit) -> Option<bool> {
+        if self.at_least {
+            limit.holds_above(self.value, self.baseline)
+        } else {
+            limit.holds(self.value, self.baseline)
+        }
+    }
 }
 
 /// What a [`Watch`] says of a value.
@@ -315,18 +343,12 @@ struct Watch {
 }
 
 impl Watch {
-    fn look(
-        &mut self,
-        value: f64,
-        baseline: Option<f64>,
-        now: Duration,
-        sustained: Duration,
-    ) -> Breach {
+    fn look(&mut self, seen: Seen, now: Duration, sustained: Duration) -> Breach {
         let Some(limit) = self.limit else {
             return Breach::None;
         };
-        let breached = self.breached(limit, value, baseline);
-        if self.broken && self.cleared(breached, value, baseline) {
+        let breached = self.breached(limit, seen);
+        if self.broken && self.cleared(breached, seen) {
             self.broken = false;
         }
         if breached == Some(true) {
@@ -344,10 +366,10 @@ impl Watch {
     }
 
     /// A relative breach needs the ratio and the floor; one that is false settles it, known or not the other.
-    fn breached(&self, limit: Limit, value: f64, baseline: Option<f64>) -> Option<bool> {
+    fn breached(&self, limit: Limit, seen: Seen) -> Option<bool> {
         let floor = self.floor.filter(|_| limit.relative);
-        let beyond_floor = floor.map_or(Some(true), |floor| floor.holds(value, baseline));
-        match (limit.holds(value, baseline), beyond_floor) {
+        let beyond_floor = floor.map_or(Some(true), |floor| seen.meets(floor));
+        match (seen.meets(limit), beyond_floor) {
             (Some(false), _) | (_, Some(false)) => Some(false),
             (Some(true), Some(true)) => Some(true),
             _ => None,
@@ -374,10 +396,10 @@ impl Watch {
         Some(farthest)
     }
 
-    fn cleared(&self, breached: Option<bool>, value: f64, baseline: Option<f64>) -> bool {
+    fn cleared(&self, breached: Option<bool>, seen: Seen) -> bool {
         match self.clear {
             // A value that meets both, because the runbook's limits overlap, is still a breach.
-            Some(clear) => breached == Some(false) && clear.holds(value, baseline) == Some(true),
+            Some(clear) => breached == Some(false) && seen.meets(clear) == Some(true),
             None => breached == Some(false),
         }
     }
@@ -761,8 +783,57 @@ mod tests {
     }
 
     #[test]
+    fn rule_10_a_limit_above_the_top_bucket_cannot_be_told_from_a_lower_bound() {
+        let judged = |fail: &str, least: f64| {
+            let metric = Metric {
+                fail: limit(fail),
+                warn: None,
+                ..metric()
+            };
+            let caveats = Caveats {
+                at_least: true,
+                ..Caveats::default()
+            };
+            let value = Ok(least);
+            judge_alone(&metric, None, Reading { value, caveats })
+        };
+        for (fail, expected) in [
+            ("> 0.5", Verdict::Fail),
+            // The quantile lies above the top bucket and not on its bound.
+            ("> 1", Verdict::Fail),
+            (">= 1", Verdict::Fail),
+            ("> 2", NO_DATA),
+            ("< 0.5", Verdict::Pass),
+            ("< 2", NO_DATA),
+        ] {
+            assert_eq!(judged(fail, 1.0), expected, "{fail}");
+        }
+    }
+
+    #[test]
+    fn rule_10_a_lower_bound_ends_no_breach_that_it_may_still_be_in() {
+        let mut state = MetricState::new(&Metric {
+            fail: limit("> 5"),
+            sustained: Duration::ZERO,
+            ..metric()
+        });
+        let read = |state: &mut MetricState, seconds, value: f64, at_least| {
+            let caveats = Caveats {
+                at_least,
+                ..Caveats::default()
+            };
+            let value = Ok(value);
+            state.read(at(seconds), Reading { value, caveats });
+            state.verdict(at(seconds))
+        };
+        assert_eq!(read(&mut state, 0, 6.0, false), Verdict::Fail);
+        assert_eq!(read(&mut state, 10, 1.0, true), Verdict::Fail);
+        assert_eq!(read(&mut state, 20, 0.1, false), Verdict::Pass);
+    }
+
+    #[test]
     fn a_sample_alone_is_judged_by_its_limits() {
-        let alone = |sample| judge_alone(&metric(), None, sample);
+        let alone = |sample: Result<f64, Blind>| judge_alone(&metric(), None, sample.into());
         assert_eq!(alone(Ok(0.1)), Verdict::Pass);
         assert_eq!(alone(Ok(0.7)), Verdict::Warn);
         assert_eq!(alone(Ok(1.5)), Verdict::Fail, "`for` is about a history");
@@ -777,13 +848,13 @@ mod tests {
             low: 1.0,
             high: 3.0,
         };
-        assert_eq!(judge_alone(&relative, None, Ok(9.0)), NO_DATA);
+        assert_eq!(judge_alone(&relative, None, Ok(9.0).into()), NO_DATA);
         assert_eq!(
-            judge_alone(&relative, Some(baseline), Ok(9.0)),
+            judge_alone(&relative, Some(baseline), Ok(9.0).into()),
             Verdict::Fail
         );
         assert_eq!(
-            judge_alone(&relative, Some(baseline), Ok(2.9)),
+            judge_alone(&relative, Some(baseline), Ok(2.9).into()),
             Verdict::Pass
         );
     }

@@ -3,6 +3,8 @@
 //! Format: <https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries>. Sample values are strings
 //! there (`"NaN"`, `"+Inf"`), and an empty list is how "no such series" looks, so both have to be told from 0.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -63,6 +65,50 @@ pub fn decode(body: &str) -> Result<f64, Blind> {
     answer(body).value
 }
 
+/// One series of a matrix; a native histogram has no `values`.
+#[derive(Deserialize)]
+struct RangeSeries {
+    #[serde(default)]
+    values: Vec<(f64, String)>,
+}
+
+/// The values in the answer to a range query, each with its time in seconds by the server's clock. Where the server has
+/// none for longer than a step, or says NaN, there is a gap: a time without a value.
+///
+/// # Errors
+/// As for [`decode`].
+pub fn range(body: &str, step: Duration) -> Result<Vec<(f64, Option<f64>)>, Blind> {
+    let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(body) else {
+        return Err(misread("this is not an answer of Prometheus"));
+    };
+    let Some(data) = envelope
+        .data
+        .as_ref()
+        .filter(|_| envelope.status == "success")
+    else {
+        return refusal(&envelope);
+    };
+    let series: Vec<RangeSeries> = serde_json::from_str(data.result.get())
+        .map_err(|_| misread("the matrix is not understood"))?;
+    match series.as_slice() {
+        [] => Ok(Vec::new()),
+        [series] => Ok(with_gaps(&series.values, step.as_secs_f64())),
+        many => Err(misread(several(many.len()))),
+    }
+}
+
+fn with_gaps(values: &[(f64, String)], step: f64) -> Vec<(f64, Option<f64>)> {
+    let mut points: Vec<(f64, Option<f64>)> = Vec::with_capacity(values.len());
+    for (time, text) in values {
+        let before = points.last().map(|(before, _)| *before);
+        if let Some(before) = before.filter(|before| time - before > 1.5 * step) {
+            points.push((before + step, None));
+        }
+        points.push((*time, sample_value(text).ok()));
+    }
+    points
+}
+
 /// The number in the answer to an instant query, and what the server warns of.
 pub fn answer(body: &str) -> QueryAnswer {
     let envelope: Envelope<'_> = match serde_json::from_str(body) {
@@ -109,10 +155,7 @@ fn vector(result: &str) -> Result<f64, Blind> {
         Ok([_]) => parse_failure(
             "the query returns a histogram; take a number from it with histogram_quantile()",
         ),
-        Ok(many) => parse_failure(format!(
-            "the query returns {} series; reduce it with sum() or max()",
-            many.len()
-        )),
+        Ok(many) => parse_failure(several(many.len())),
         Err(_) => parse_failure("the vector is not understood"),
     }
 }
@@ -128,7 +171,7 @@ fn sample_value(text: &str) -> Result<f64, Blind> {
     }
 }
 
-fn refusal(envelope: &Envelope<'_>) -> Result<f64, Blind> {
+fn refusal<T>(envelope: &Envelope<'_>) -> Result<T, Blind> {
     let reason = match envelope.error_type.as_deref() {
         Some("bad_data") => Reason::Parse,
         Some("timeout") => Reason::Timeout,
@@ -141,11 +184,19 @@ fn refusal(envelope: &Envelope<'_>) -> Result<f64, Blind> {
     Err(Blind { reason, detail })
 }
 
-fn parse_failure(detail: impl Into<String>) -> Result<f64, Blind> {
-    Err(Blind {
+fn several(series: usize) -> String {
+    format!("the query returns {series} series; reduce it with sum() or max()")
+}
+
+fn misread(detail: impl Into<String>) -> Blind {
+    Blind {
         reason: Reason::Parse,
         detail: detail.into(),
-    })
+    }
+}
+
+fn parse_failure(detail: impl Into<String>) -> Result<f64, Blind> {
+    Err(misread(detail))
 }
 
 #[cfg(test)]
@@ -159,6 +210,33 @@ mod tests {
             r#"{{"status":"success","data":{{"resultType":"vector","result":{result}}}}}"#
         ))
         .value
+    }
+
+    #[test]
+    fn rule_10_a_range_breaks_where_the_server_has_nothing() {
+        let matrix = |result: &str| {
+            let body = format!(
+                r#"{{"status":"success","data":{{"resultType":"matrix","result":{result}}}}}"#
+            );
+            range(&body, Duration::from_secs(10))
+        };
+        let values = r#"[{"metric":{},"values":[[100,"1"],[110,"NaN"],[120,"2.5"],[150,"3"]]}]"#;
+        let expected = [
+            (100.0, Some(1.0)),
+            (110.0, None),
+            (120.0, Some(2.5)),
+            (130.0, None),
+            (150.0, Some(3.0)),
+        ];
+        assert_eq!(matrix(values).unwrap(), expected);
+        assert_eq!(matrix("[]"), Ok(Vec::new()));
+        let two = matrix(r#"[{"values":[]},{"values":[]}]"#).unwrap_err();
+        assert_eq!(two.reason, Reason::Parse);
+        let refused = range(
+            r#"{"status":"error","errorType":"bad_data","error":"no"}"#,
+            Duration::from_secs(10),
+        );
+        assert_eq!(refused.unwrap_err().detail, "no");
     }
 
     fn reason(result: Result<f64, Blind>) -> Reason {

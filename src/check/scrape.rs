@@ -691,6 +691,24 @@ mod tests {
     }
 
     #[test]
+    fn rule_11_a_page_of_50_000_lines_is_read_whole() {
+        let page = |count: u32| {
+            let mut page = String::new();
+            for series in 0..50_000 {
+                let code = if series % 1_000 == 0 { 500 } else { 200 };
+                page += &format!(
+                    "requests_total{{code=\"{code}\",path=\"/{series}\"}} {count} # {{trace_id=\"a\"}} 1\n"
+                );
+            }
+            page
+        };
+        let of = "requests_total{code=~\"5..\"}".to_owned();
+        let mut state = rate(&of);
+        let _ = state.observe(at(0), &page(1));
+        assert_eq!(state.observe(at(10), &page(3)), Ok(50.0 * 2.0 / 10.0));
+    }
+
+    #[test]
     fn a_selector_that_matches_half_the_page_is_refused() {
         let page: String = (0..=MOST_SERIES)
             .map(|i| format!("c{{i=\"{i}\"}} 1\n"))

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::Now;
 
 /// How far back charts look.
@@ -17,6 +19,15 @@ pub struct Sample {
     /// When.
     pub at: Now,
     /// The value, always finite; `None` where we could not look. A chart must not draw a line across it.
+    pub value: Option<f64>,
+}
+
+/// A look at a metric that somebody else took, before we began to look.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PastSample {
+    /// How long ago.
+    pub ago: Duration,
+    /// The value; `None` where there is none, so that no line is drawn across it.
     pub value: Option<f64>,
 }
 
@@ -73,6 +84,32 @@ impl Series {
         let oldest = at.monotonic.saturating_sub(self.keep);
         while self.samples.len() > MOST_SAMPLES || self.front_is_before(oldest) {
             self.samples.pop_front();
+        }
+    }
+
+    /// Puts samples of others, oldest first, in front of our own. They give way where both have looked.
+    pub fn begin_with(&mut self, past: &[PastSample], now: Now) {
+        let first = self.samples.front().map_or(now, |sample| sample.at);
+        for sample in past.iter().rev() {
+            let Some(monotonic) = now.monotonic.checked_sub(sample.ago) else {
+                break;
+            };
+            if monotonic >= first.monotonic {
+                continue;
+            }
+            if self.samples.len() >= MOST_SAMPLES || sample.ago > self.keep {
+                break;
+            }
+            let wall = now
+                .wall
+                .saturating_sub(SignedDuration::try_from(sample.ago).unwrap_or_default());
+            self.samples.push_front(Sample {
+                at: Now {
+                    wall: wall.unwrap_or(now.wall),
+                    monotonic,
+                },
+                value: sample.value.filter(|value| value.is_finite()),
+            });
         }
     }
 
@@ -282,6 +319,39 @@ mod tests {
     }
 
     const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_others_saw_before_stands_in_front_of_our_own() {
+        let past = |ago, value| PastSample {
+            ago: Duration::from_secs(ago),
+            value,
+        };
+        let mut series = series(&[(1_000, Some(5.0)), (1_010, Some(6.0))]);
+        let seen = [
+            past(2_000, Some(0.0)),
+            past(40, Some(3.0)),
+            past(30, None),
+            past(20, Some(4.0)),
+            past(10, Some(9.0)),
+            past(5, Some(9.0)),
+        ];
+        series.begin_with(&seen, at(1_010));
+        let values: Vec<_> = series
+            .iter()
+            .map(|sample| (sample.at.monotonic.as_secs(), sample.value))
+            .collect();
+        let expected = [
+            (970, Some(3.0)),
+            (980, None),
+            (990, Some(4.0)),
+            (1_000, Some(5.0)),
+            (1_010, Some(6.0)),
+        ];
+        assert_eq!(
+            values, expected,
+            "too old and after our first look: left out"
+        );
+    }
 
     #[test]
     fn old_samples_go_by_age_and_by_number() {

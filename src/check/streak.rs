@@ -171,6 +171,12 @@ impl CheckState {
             .find(|streak| streak.count > 0 && streak.toward != self.believed)
     }
 
+    /// The streak, unless its last look is too old to be believed.
+    pub fn fresh_streak(&self, now: Now) -> Option<Streak> {
+        let fresh = self.age(now).is_some_and(|age| age <= self.stale_after);
+        self.streak().filter(|_| fresh)
+    }
+
     /// Starts over, after the machine slept or a rollback: what was seen before says nothing about now.
     pub fn reset(&mut self) {
         self.definite = None;

@@ -118,6 +118,16 @@ impl Limit {
         (!value.is_nan()).then(|| self.comparison.holds(value, bound))
     }
 
+    /// Whether a value greater than `least`, nobody knows by how much, meets the limit; `None` when that can't be told.
+    pub fn holds_above(self, least: f64, baseline: Option<f64>) -> Option<bool> {
+        let bound = self.resolve(baseline)?;
+        let upwards = match self.comparison {
+            Comparison::Above | Comparison::AtLeast | Comparison::NotEqual => true,
+            Comparison::Below | Comparison::AtMost | Comparison::Equal => false,
+        };
+        (least >= bound).then_some(upwards)
+    }
+
     /// The bound in the metric's own unit; `None` for a relative one without a usable baseline.
     pub fn resolve(self, baseline: Option<f64>) -> Option<f64> {
         if !self.relative {

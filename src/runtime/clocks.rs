@@ -13,6 +13,9 @@ use crate::check::Now;
 /// Clocks may part, or a turn be late, by so much before nothing measured counts any more.
 const SLACK: Duration = Duration::from_secs(5);
 
+/// The monotonic time at which a session begins: what was sampled before it, by others, needs a time too.
+const BEGINNING: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// Reads both clocks.
 #[derive(Debug)]
 pub struct Clocks {
@@ -21,7 +24,7 @@ pub struct Clocks {
 }
 
 impl Clocks {
-    /// Monotonic time begins now.
+    /// Monotonic time is a week now, whatever the machine's says.
     pub fn start() -> Self {
         let mut clocks = Self {
             started: Instant::now(),
@@ -41,7 +44,7 @@ impl Clocks {
             wall: Timestamp::now()
                 .saturating_add(wall)
                 .unwrap_or(Timestamp::MAX),
-            monotonic: self.started.elapsed() + monotonic,
+            monotonic: BEGINNING + self.started.elapsed() + monotonic,
         }
     }
 
@@ -60,7 +63,7 @@ impl Clocks {
 
     /// When it is this time (monotonic) for who sleeps until an instant.
     pub fn instant(&self, monotonic: Duration) -> Instant {
-        self.started + monotonic.saturating_sub(shift().1)
+        self.started + monotonic.saturating_sub(BEGINNING + shift().1)
     }
 }
 

@@ -18,7 +18,7 @@ use super::watching::Sight;
 use crate::app::live::format_reading;
 use crate::check::metric::judge_alone;
 use crate::check::{
-    Baseline, Blind, Caveats, Formula, Metric, MetricSource, Now, Reading, Reason, Verdict,
+    Baseline, Caveats, Formula, Metric, MetricSource, Now, Reading, Reason, Verdict,
 };
 use crate::runbook::{Proof, Runbook};
 
@@ -192,25 +192,18 @@ impl Eyes {
     }
 
     fn judged(&self, metric: usize, reading: Reading, took: Duration) -> Look {
-        let Reading {
-            value: sample,
-            caveats,
-        } = reading;
         let definition = &self.runbook.metrics[metric];
         let baseline = self.baselines.get(&metric).copied();
-        let verdict = judge_alone(definition, baseline, sample.clone());
-        let value = sample
-            .as_ref()
-            .ok()
-            .copied()
-            .filter(|value| !value.is_nan());
+        let verdict = judge_alone(definition, baseline, reading.clone());
+        let value = reading.value.as_ref().ok().copied();
+        let value = value.filter(|value| !value.is_nan());
         Look {
             of: Proof::Metric(metric),
             verdict,
             observed: value.map_or_else(String::new, |value| {
-                observed(value, &definition.unit, &caveats)
+                observed(value, &definition.unit, &reading.caveats)
             }),
-            because: because(definition, verdict, &sample),
+            because: because(definition, verdict, &reading),
             value,
             took,
         }
@@ -234,15 +227,18 @@ fn observed(value: f64, unit: &str, caveats: &Caveats) -> String {
 }
 
 /// What was wrong with a sample, or why there is none.
-fn because(metric: &Metric, verdict: Verdict, sample: &Result<f64, Blind>) -> String {
+fn because(metric: &Metric, verdict: Verdict, reading: &Reading) -> String {
     let beyond = |verb, limit: Option<_>| {
         limit.map_or_else(String::new, |limit| format!("{verb} at {limit}"))
     };
-    match (verdict, sample) {
+    match (verdict, &reading.value) {
         (Verdict::Pass, _) => String::new(),
         (Verdict::Warn, _) => beyond("warns", metric.warn),
         (Verdict::Fail, _) => beyond("fails", metric.fail),
         (Verdict::Unknown(_), Err(blind)) if !blind.detail.is_empty() => blind.detail.clone(),
+        (Verdict::Unknown(Reason::NoData), Ok(_)) if reading.caveats.at_least => {
+            "the limit lies above the histogram's top bucket: add larger buckets".to_owned()
+        }
         (Verdict::Unknown(Reason::NoData), Ok(_)) => {
             "no baseline to measure it by: a run takes it at T-0".to_owned()
         }

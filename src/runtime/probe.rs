@@ -27,7 +27,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::check::{Blind, Facts, MetricSource, Observation, Probe, Reason};
+use crate::check::{Blind, Facts, MetricSource, Observation, PastSample, Probe, Reason};
 
 pub use metric::Fetched;
 pub use sentinel::sight;
@@ -116,6 +116,26 @@ impl Prober {
         )
         .await
         .unwrap_or_else(|_| Err(timed_out(limit)))
+    }
+
+    /// What a metric's source remembers of the last `window`, oldest first, a value every `step`; nothing where it
+    /// remembers nothing, as a `/metrics` page doesn't.
+    ///
+    /// # Errors
+    /// As for [`Prober::fetch`].
+    pub async fn look_back(
+        &self,
+        source: &MetricSource,
+        window: Duration,
+        step: Duration,
+        limit: Duration,
+    ) -> Result<Vec<PastSample>, Blind> {
+        let MetricSource::Prometheus { url, query } = source else {
+            return Ok(Vec::new());
+        };
+        tokio::time::timeout(limit, metric::past(&self.web, url, query, window, step))
+            .await
+            .unwrap_or_else(|_| Err(timed_out(limit)))
     }
 }
 

@@ -273,7 +273,9 @@ impl Turn {
         }
         let watcher = session.probed.map(|probed| {
             let (folder, environment) = (&session.folder, session.environment);
-            Watcher::new(&probed, folder, environment, answer.clone())
+            let watcher = Watcher::new(&probed, folder, environment, answer.clone());
+            watcher.look_back();
+            watcher
         });
         let processes = Processes::new(surroundings, happen);
         let frozen = session.frozen;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -14,7 +15,9 @@ use super::redaction::{self, Redactor};
 use crate::app::Msg;
 use crate::check::json_path::{JsonPath, json_number};
 use crate::check::scrape::ScrapeState;
-use crate::check::{self, Blind, Caveats, Judgement, MetricSource, Now, Reading, Reason};
+use crate::check::{
+    self, Blind, Caveats, Judgement, Metric, MetricSource, Now, PastSample, Reading, Reason,
+};
 use crate::runbook::Runbook;
 
 /// How the number is found in what a metric's source answered.
@@ -27,6 +30,12 @@ enum Reader {
     /// What the runbook asks for can't be read; says why.
     Unreadable(String),
 }
+
+/// How far back pictures reach at least.
+const PAST: Duration = Duration::from_secs(15 * 60);
+
+/// More samples than this are not asked for: charts are narrower.
+const MOST_PAST_SAMPLES: u32 = 1_000;
 
 /// Looks at a runbook's checks and metrics, one look at a time.
 #[derive(Debug)]
@@ -71,6 +80,16 @@ impl Sight {
         }
     }
 
+    /// What a metric's source remembers; `None` when that is nothing, or can't be had.
+    pub async fn look_back(&self, metric: usize) -> Option<Vec<PastSample>> {
+        let definition = &self.runbook.metrics[metric];
+        let (window, step) = past_of(definition);
+        let past = self
+            .prober
+            .look_back(&definition.source, window, step, definition.timeout);
+        past.await.ok().filter(|past| !past.is_empty())
+    }
+
     /// Samples a metric once. `now` is when it was asked for. There is no number when the source can't be seen, or what it says isn't one.
     pub async fn sample(&self, metric: usize, now: Now) -> Reading {
         let definition = &self.runbook.metrics[metric];
@@ -87,6 +106,12 @@ impl Sight {
         }
         reading
     }
+}
+
+/// How much of a metric's past is asked for, and how far apart its samples are.
+fn past_of(metric: &Metric) -> (Duration, Duration) {
+    let window = metric.baseline.unwrap_or_default().max(PAST);
+    (window, metric.every.max(window / MOST_PAST_SAMPLES))
 }
 
 /// Looks when it is told to, and answers with messages.
@@ -122,6 +147,19 @@ impl Watcher {
         let answers = self.answers.clone();
         tokio::spawn(async move {
             let _ = answers.send(Msg::Sighted(sight().await));
+        });
+    }
+
+    /// Asks what metrics' sources remember, one after the other in a task of its own: at the start there is more to do
+    /// than pictures. Who can't tell shows no past; why stands beside its first sample.
+    pub fn look_back(&self) {
+        let (sight, answers) = (Arc::clone(&self.sight), self.answers.clone());
+        tokio::spawn(async move {
+            for metric in 0..sight.runbook.metrics.len() {
+                if let Some(past) = sight.look_back(metric).await {
+                    let _ = answers.send(Msg::LookedBack { metric, past });
+                }
+            }
         });
     }
 

@@ -42,6 +42,7 @@ pub fn draw(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut 
         buffer,
         Titles {
             left: "Deadlines",
+            right: if area.width >= 38 { "UTC" } else { "" },
             ..Titles::default()
         },
     );

@@ -10,6 +10,7 @@ use super::panel::{Titles, panel};
 use super::pen::Pen;
 use super::text::{between, filled, short_duration, stopwatch, wall};
 use super::theme::{Theme, verdict_mark};
+use super::unseen;
 use crate::app::App;
 use crate::app::triggers::{Arming, Outlook};
 use crate::check::Verdict;
@@ -200,7 +201,7 @@ fn draw_term(app: &App, theme: &Theme, pen: &mut Pen<'_>, outlook: &Outlook<'_>,
     pen.put(joint, theme.dim)
         .put(&outlook.term.text, theme.text);
     let observed = match (outlook.proof, outlook.verdict) {
-        (Some(_), Verdict::Unknown(reason)) => reason.to_string(),
+        (Some(proof), Verdict::Unknown(reason)) => unseen::why(app, proof, reason),
         (Some(proof), _) => app.live.observed(proof),
         (None, _) => String::new(),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::text::{filled, sample_age};
 use crate::app::App;
-use crate::app::live::format_value;
+use crate::app::live::format_reading;
 use crate::check::{MetricSource, Probe, Reason, Verdict};
 use crate::runbook::Proof;
 
@@ -109,26 +109,32 @@ fn in_place(app: &App, proof: Proof, reason: Reason, words: &str) -> String {
     }
 }
 
-/// `not set 1/3`, `312 no baseline`: there was an answer, which doesn't make a verdict yet.
+/// `failing 1/3`, `312 no baseline`, `≥1 off scale`: there was an answer, which doesn't make a verdict yet.
 fn half_seen(app: &App, proof: Proof, reason: Reason) -> Option<String> {
-    if reason != Reason::NoData {
-        return None;
-    }
     match proof {
-        Proof::Check(check) => {
-            let state = app.live.check(check);
-            let (judgement, _) = state.latest()?;
-            let streak = state.streak().filter(|_| !judgement.verdict.is_unknown())?;
-            Some(format!(
-                "{} {}/{}",
-                judgement.observed, streak.count, streak.needed
-            ))
+        Proof::Check(check) => streak(app, check),
+        Proof::Metric(metric) if reason == Reason::NoData => {
+            let state = app.live.metric(metric);
+            let reading = format_reading(state.value()?, "", state.caveats());
+            let lacks = if state.caveats().at_least {
+                "off scale"
+            } else {
+                "no baseline"
+            };
+            Some(format!("{reading} {lacks}"))
         }
-        Proof::Metric(metric) => {
-            let value = app.live.metric(metric).value()?;
-            Some(format!("{} no baseline", format_value(value, "")))
-        }
+        Proof::Metric(_) => None,
     }
+}
+
+/// `failing 1/3`: the last looks point away from what is believed, and aren't enough to change it.
+pub fn streak(app: &App, check: usize) -> Option<String> {
+    let streak = app.live.check(check).fresh_streak(app.now)?;
+    let leads_to = match streak.toward {
+        Verdict::Pass => "passing",
+        _ => "failing",
+    };
+    Some(format!("{leads_to} {}/{}", streak.count, streak.needed))
 }
 
 /// How long ago it was looked at.

@@ -129,6 +129,36 @@ async fn prometheus_is_asked_about_the_demo_service() {
     }
 }
 
+#[tokio::test]
+async fn the_first_picture_is_what_prometheus_remembers() {
+    let target = serve(|scrape| format!("jobs_total {scrape}\n")).await;
+    let Some(prometheus) = Prometheus::start(&target).await else {
+        return;
+    };
+    let first = prometheus.wait_for("jobs_total").await;
+    prometheus
+        .wait_for("jobs_total - 10 > 0 and count_over_time(jobs_total[1m]) > 10")
+        .await;
+    let prober = Prober::new(Path::new("."), BTreeMap::new());
+    let (minute, step) = (Duration::from_secs(60), Duration::from_secs(1));
+    let look_back = async |query: &str| {
+        let source = MetricSource::Prometheus {
+            url: prometheus.url.clone(),
+            query: query.to_owned(),
+        };
+        prober.look_back(&source, minute, step, LIMIT).await
+    };
+    let past = look_back("jobs_total").await.unwrap();
+    let values: Vec<f64> = past.iter().filter_map(|sample| sample.value).collect();
+    assert!(values.len() >= 2 && values.is_sorted(), "{values:?}");
+    assert!(values[0] >= first - 1.0, "{values:?}");
+    assert!(past.is_sorted_by(|a, b| a.ago > b.ago), "oldest first");
+    assert!(past.iter().all(|sample| sample.ago <= minute));
+    assert_eq!(look_back("no_such_metric").await, Ok(Vec::new()));
+    let several = look_back("scrape_samples_scraped or jobs_total").await;
+    assert_eq!(several.map_err(|blind| blind.reason), Err(Reason::Parse));
+}
+
 /// A server of one page, and how often it was asked for it.
 async fn serve(page: impl Fn(u64) -> String + Clone + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

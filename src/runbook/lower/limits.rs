@@ -12,6 +12,33 @@ impl Lowering<'_> {
         self.advise_on_warn(table, limits);
         self.advise_on_clear(table, limits);
         self.advise_on_effect(table, limits);
+        self.advise_on_share(table, limits);
+    }
+
+    /// A part of a counter over the whole of it is at most 1, so that most limits meant in percent never hold.
+    fn advise_on_share(&mut self, table: &MetricTable, limits: &Limits) {
+        let Some(scrape) = table.scrape.as_ref().map(|scrape| &scrape.value) else {
+            return;
+        };
+        let (Some(part), Some(whole)) = (&scrape.ratio, &scrape.over) else {
+            return;
+        };
+        let name = whole.value.trim();
+        if counter(&part.value) != name {
+            return;
+        }
+        let most = scrape.scale.as_ref().map_or(1.0, |scale| scale.value);
+        for (limit, written) in limits.iter().zip([&table.warn, &table.fail]) {
+            if let (Some(limit), Some(written)) = (limit, written)
+                && is_beyond(*limit, most)
+            {
+                let message = format!(
+                    "this is never reached: a part of `{name}` over all of it is at most {most}"
+                );
+                let help = "write `scale = 100` in `scrape` for percent, or a limit below that";
+                self.advise("limit-out-of-reach", &written.0.span, message, help);
+            }
+        }
     }
 
     /// A warning that only begins where it fails anyway.
@@ -64,6 +91,17 @@ impl Lowering<'_> {
             self.advise("no-effect", &events.span, message, "leave `min_events` out");
         }
     }
+}
+
+/// The name in a selector.
+fn counter(selector: &str) -> &str {
+    selector.split('{').next().unwrap_or_default().trim()
+}
+
+/// Whether no value up to `most` meets the limit.
+fn is_beyond(limit: Limit, most: f64) -> bool {
+    let met_upwards = is_above(limit) == Some(true) && !limit.relative;
+    met_upwards && !limit.comparison.holds(most, limit.bound)
 }
 
 fn is_above(limit: Limit) -> Option<bool> {

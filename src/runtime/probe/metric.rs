@@ -13,7 +13,7 @@ use reqwest::{StatusCode, Url};
 use super::failure::Failure;
 use super::http::{Answer, Web, parse_url};
 use super::{blind, command};
-use crate::check::{Blind, MetricSource, Reason};
+use crate::check::{Blind, MetricSource, PastSample, Reason, prometheus};
 
 /// A longer page is refused, because a sum over half of a page is a wrong number; 8 MiB.
 const PAGE_CAP: usize = 8 << 20;
@@ -69,16 +69,51 @@ pub(super) async fn fetch(
 const PROMETHEUS_TEXT: &str =
     "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1";
 
+/// What a Prometheus remembers of a query's last `window`, oldest first, a value every `step`.
+///
+/// The range ends at the server's own time, which is asked for: ours may be minutes off, and the end of the picture
+/// would be missing or flat.
+pub(super) async fn past(
+    web: &Web,
+    base: &str,
+    query: &str,
+    window: Duration,
+    step: Duration,
+) -> Result<Vec<PastSample>, Blind> {
+    let ask = async |url| {
+        let bytes = page(web, url, "application/json", explains_itself).await?;
+        Ok::<_, Blind>(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let end = prometheus::decode(&ask(query_url(base, "time()")?).await?)?;
+    let mut url = api_url(base, "query_range")?;
+    url.query_pairs_mut()
+        .append_pair("query", query)
+        .append_pair("start", &(end - window.as_secs_f64()).to_string())
+        .append_pair("end", &end.to_string())
+        .append_pair("step", &step.as_secs_f64().to_string());
+    let points = prometheus::range(&ask(url).await?, step)?;
+    let sample = |(time, value)| {
+        let ago = Duration::try_from_secs_f64(end - time).unwrap_or_default();
+        PastSample { ago, value }
+    };
+    Ok(points.into_iter().map(sample).collect())
+}
+
 /// The instant query API, <https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries>.
 ///
 /// `time` is left out: the server's own clock is the one its samples were stamped with.
 fn query_url(base: &str, query: &str) -> Result<Url, Blind> {
+    let mut url = api_url(base, "query")?;
+    url.query_pairs_mut().append_pair("query", query);
+    Ok(url)
+}
+
+fn api_url(base: &str, endpoint: &str) -> Result<Url, Blind> {
     let mut url = parse_url(base)?;
     url.path_segments_mut()
         .map_err(|()| blind(Reason::Parse, "the URL can't be the base of a path"))?
         .pop_if_empty()
-        .extend(["api", "v1", "query"]);
-    url.query_pairs_mut().append_pair("query", query);
+        .extend(["api", "v1", endpoint]);
     Ok(url)
 }
 
