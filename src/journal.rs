@@ -145,6 +145,14 @@ impl Outcome {
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Exited { code: 0 })
     }
+
+    /// Whether the end was seen, so that it is known how long it took.
+    pub fn was_seen(&self) -> bool {
+        match self {
+            Self::Exited { .. } | Self::Signalled { .. } | Self::Stopped => true,
+            Self::NotStarted { .. } | Self::Unknown { .. } => false,
+        }
+    }
 }
 
 /// Which of a step's two commands an attempt runs.

@@ -44,7 +44,19 @@ impl App {
     }
 
     fn follow_up(&mut self, entry: &Entry) -> Vec<Effect> {
-        match &entry.event {
+        if let Some(effects) = self.act_upon(&entry.event) {
+            return effects;
+        }
+        self.move_on(&entry.event);
+        if entry.by != AUTO {
+            self.after_own_act(entry);
+        }
+        Vec::new()
+    }
+
+    /// What the world gets to feel of an entry.
+    fn act_upon(&mut self, event: &Event) -> Option<Vec<Effect>> {
+        Some(match event {
             Event::AttemptStarted {
                 attempt,
                 step,
@@ -53,39 +65,47 @@ impl App {
                 ..
             } => {
                 let step = step.as_ref().and_then(|id| self.run.find(id));
-                return vec![Effect::Spawn(
-                    self.spawn(*attempt, step, *direction, command),
-                )];
+                let spawn = self.spawn(*attempt, step, *direction, command);
+                vec![Effect::Spawn(spawn)]
             }
-            Event::AttemptInterrupted { attempt } => {
-                self.kill_at
-                    .push((*attempt, self.now.monotonic + super::command::GRACE));
-                self.say(Tone::Warning, "asked to stop (TERM); KILL follows in 10 s");
-                return vec![Effect::Signal {
-                    attempt: *attempt,
-                    stop: Stop::Terminate,
-                }];
-            }
-            Event::AttemptEnded {
-                attempt, outcome, ..
-            } => self.after_end(*attempt, outcome),
-            Event::TriggerFired { trigger, .. } => return self.after_firing(trigger),
-            Event::DecisionOverdue { .. } => return self.after_overdue(),
-            Event::RollbackAnnounced { .. } => return self.after_announcement(),
-            Event::RollbackStarted { trigger, .. } => {
-                // What was measured before says nothing about the way back.
-                self.live.verified_since = None;
-                self.show(Screen::Rollback);
-                self.go_to_next();
-                self.after_beginning(trigger.is_some());
-            }
+            Event::AttemptInterrupted { attempt } => vec![self.ask_to_stop(*attempt)],
+            Event::TriggerFired { trigger, .. } => self.after_firing(trigger),
+            Event::DecisionOverdue { .. } => self.after_overdue(),
+            Event::RollbackAnnounced { .. } => self.after_announcement(),
             Event::RollbackVerified { .. } => {
                 self.live.restart_terms();
                 self.say(
                     Tone::Calm,
                     "rollback verified: the live checks are good again",
                 );
-                return vec![Effect::Bell];
+                vec![Effect::Bell]
+            }
+            _ => return None,
+        })
+    }
+
+    fn ask_to_stop(&mut self, attempt: u64) -> Effect {
+        let kill_at = self.now.monotonic + super::command::GRACE;
+        self.kill_at.push((attempt, kill_at));
+        self.say(Tone::Warning, "asked to stop (TERM); KILL follows in 10 s");
+        Effect::Signal {
+            attempt,
+            stop: Stop::Terminate,
+        }
+    }
+
+    /// What only the screen and the state behind it get to feel.
+    fn move_on(&mut self, event: &Event) {
+        match event {
+            Event::AttemptEnded {
+                attempt, outcome, ..
+            } => self.after_end(*attempt, outcome),
+            Event::RollbackStarted { trigger, .. } => {
+                // What was measured before says nothing about the way back.
+                self.live.verified_since = None;
+                self.show(Screen::Rollback);
+                self.go_to_next();
+                self.after_beginning(trigger.is_some());
             }
             Event::GateAnswered { gate, .. } => {
                 if let Some(at) = self.run.section_by_id(gate) {
@@ -98,39 +118,36 @@ impl App {
             Event::RunClosed { ending, .. } => self.say(Tone::Calm, closing_words(*ending)),
             Event::StatusSent { .. } => self.say(Tone::Calm, "status message copied and recorded"),
             Event::StepContradicted { step, evidence } => {
-                let number = self
-                    .run
-                    .find(step)
-                    .map(|step| self.run.runbook().step(step).number.clone());
+                let step = self.run.find(step);
+                let number = step.map(|step| self.run.runbook().step(step).number.clone());
                 let number = number.unwrap_or_default();
+                let Evidence {
+                    source, observed, ..
+                } = evidence;
                 self.say(
                     Tone::Warning,
-                    format!("{number} is [?]: {} {}", evidence.source, evidence.observed),
+                    format!("{number} is [?]: {source} {observed}"),
                 );
             }
             _ => {}
         }
-        if entry.by == AUTO {
-            Vec::new()
-        } else {
-            self.after_own_act(entry)
-        }
     }
 
-    fn after_own_act(&mut self, entry: &Entry) -> Vec<Effect> {
-        if matches!(
+    fn after_own_act(&mut self, entry: &Entry) {
+        let is_record = matches!(
             entry.event,
             Event::StepDone { .. }
                 | Event::StepWaived { .. }
                 | Event::StepSkipped { .. }
                 | Event::StepReopened { .. }
-        ) {
-            if self.run.is_rolling_back() {
-                self.go_to_next();
-            }
-            self.say(Tone::Calm, format!("saved: {}", sentence(&self.run, entry)));
+        );
+        if !is_record {
+            return;
         }
-        Vec::new()
+        if self.run.is_rolling_back() {
+            self.go_to_next();
+        }
+        self.say(Tone::Calm, format!("saved: {}", sentence(&self.run, entry)));
     }
 
     fn after_end(&mut self, attempt: u64, outcome: &crate::journal::Outcome) {
@@ -419,7 +436,7 @@ impl App {
         match self.run.state(step).status {
             // Only a later sample contradicts: after a resume nothing was looked at yet.
             Status::Done if !proofs.iter().all(|&proof| self.live.was_seen(proof)) => None,
-            Status::Done if !holds && self.can_be_contradicted(step) => {
+            Status::Done if !holds && self.can_be_contradicted(step, stage) => {
                 self.contradict(step, &proofs)
             }
             Status::Todo | Status::Unknown if self.is_open_for_proof(step, stage) => {
@@ -449,16 +466,29 @@ impl App {
         applies && begun && !self.run.within_resolved_parent(step) && self.obstacle(step).is_none()
     }
 
-    fn can_be_contradicted(&self, step: StepIndex) -> bool {
+    fn can_be_contradicted(&self, step: StepIndex, stage: Stage) -> bool {
         let state = self.run.state(step);
         let by_proof = state.basis == Some(crate::journal::Basis::Verified)
             && self.run.runbook().step(step).soak.is_none();
-        let gate_ahead = self.run.section_of(step).is_some_and(|at| {
-            self.run
-                .gate_sections()
-                .any(|(gate, _)| gate >= at && !self.run.is_passed(gate))
-        });
-        by_proof && gate_ahead
+        by_proof && self.is_still_decided_on(step, stage)
+    }
+
+    /// Whether a decision is ahead that stands on what a step proved: a gate; where there is none, the launch, or after
+    /// it the end of the run. What a launch or a rollback changes on purpose contradicts nothing.
+    fn is_still_decided_on(&self, step: StepIndex, stage: Stage) -> bool {
+        let Some(at) = self.run.section_of(step) else {
+            return false;
+        };
+        let gates = self.run.gate_sections();
+        let mut ahead = gates.filter(|(gate, _)| *gate >= at).peekable();
+        if ahead.peek().is_some() {
+            return ahead.any(|(gate, _)| !self.run.is_passed(gate));
+        }
+        match self.run.runbook().phases[at.phase].stage {
+            Stage::PreLaunch => stage == Stage::PreLaunch,
+            Stage::Launch => false,
+            Stage::PostLaunch => self.run.rollback.is_none(),
+        }
     }
 
     fn contradict(&mut self, step: StepIndex, proofs: &[Proof]) -> Option<Effect> {
@@ -588,193 +618,5 @@ fn closing_words(ending: Ending) -> &'static str {
         Ending::Launched => "launched, and the run is closed. q leaves",
         Ending::RolledBack => "rolled back, and the run is closed. q leaves",
         Ending::Scrubbed => "scrubbed: the run is closed. q leaves",
-    }
-}
-
-/// An event in a few words, for the log.
-pub fn describe(event: &Event) -> String {
-    match event {
-        Event::RunOpened { title, .. } => format!("run opened: {title}"),
-        Event::RunResumed { host } => format!("run resumed on {host}"),
-        Event::TargetMoved { t0, reason } => {
-            format!("T-0 moved to {}: {reason}", t0.strftime("%H:%M:%S UTC"))
-        }
-        Event::RoleTaken { role, operator } => format!("{role} is {operator}"),
-        Event::HoldStarted { reason, gate } => {
-            format!(
-                "{}: {reason}",
-                if gate.is_some() {
-                    "planned hold"
-                } else {
-                    "HOLD"
-                }
-            )
-        }
-        Event::HoldReleased {} => "hold released".to_owned(),
-        Event::OptionChosen { section, option } => format!("chose {option} in {section}"),
-        Event::ApplicabilityAnswered {
-            step,
-            applies: true,
-            ..
-        } => format!("{step} applies"),
-        Event::ApplicabilityAnswered { step, reason, .. } => {
-            format!(
-                "{step} doesn't apply: {}",
-                reason.as_deref().unwrap_or("no reason given")
-            )
-        }
-        Event::StepDone {
-            step,
-            basis,
-            value,
-            signed,
-            second,
-            against,
-            ..
-        } => {
-            let value = value
-                .as_ref()
-                .map(|value| format!(" = {value}"))
-                .unwrap_or_default();
-            let signed = signed
-                .as_ref()
-                .map(|who| format!(", signed by {who}"))
-                .unwrap_or_default();
-            let second = second
-                .as_ref()
-                .map(|who| format!(", seen by {who}"))
-                .unwrap_or_default();
-            let against = against
-                .as_ref()
-                .map(|red| format!(", OVER RED {}: {}", red.source, red.observed))
-                .unwrap_or_default();
-            format!(
-                "[x] {step}{value} ({}{signed}{second}{against})",
-                basis.name()
-            )
-        }
-        Event::StepContradicted { step, evidence } => {
-            format!("[?] {step}: {} {}", evidence.source, evidence.observed)
-        }
-        Event::StepWaived { step, reason } => format!("[-] waived {step}: {reason}"),
-        Event::StepSkipped { step, reason } => format!("passed over {step}: {reason}"),
-        Event::StepReopened { step, reason } if reason.is_empty() => {
-            format!("[ ] took back {step}")
-        }
-        Event::StepReopened { step, reason } => format!("[ ] reopened {step}: {reason}"),
-        Event::NoteAdded { text, .. } => format!("note: {text}"),
-        Event::TodoAdded { text, .. } => format!("TODO: {text}"),
-        Event::StatusSent { message, .. } => format!("status message {message} sent"),
-        _ => describe_trouble(event),
-    }
-}
-
-fn describe_trouble(event: &Event) -> String {
-    match event {
-        Event::AttemptStarted {
-            attempt,
-            step,
-            direction,
-            command,
-            ..
-        } => {
-            let verb = if *direction == Direction::Undo {
-                "undoes"
-            } else {
-                "runs"
-            };
-            let step = step
-                .as_ref()
-                .map_or_else(|| "quick command".to_owned(), ToString::to_string);
-            format!("#{attempt} {verb} {step}: {command}")
-        }
-        Event::AttemptInterrupted { attempt } => format!("#{attempt} asked to stop"),
-        Event::AttemptEnded {
-            attempt,
-            outcome,
-            took_ms,
-            ..
-        } => {
-            let took = text::format_duration(Duration::from_secs(took_ms / 1_000));
-            format!(
-                "#{attempt} {} after {took}",
-                super::command::explain(outcome)
-            )
-        }
-        Event::VerdictChanged {
-            source,
-            to,
-            observed,
-            ..
-        } => {
-            let mark = match to {
-                Verdict::Pass => "ok",
-                Verdict::Warn => "warn",
-                Verdict::Fail => "[!] fails",
-                Verdict::Unknown(_) => "[?] unknown",
-            };
-            format!("{source} {mark}: {observed}")
-        }
-        Event::BaselineCaptured {
-            metric,
-            median,
-            low,
-            high,
-        } => {
-            format!("baseline of {metric}: {median:.2} ({low:.2} to {high:.2})")
-        }
-        Event::TriggerFired { trigger, because } => format!("TRIGGER {trigger}: {because}"),
-        Event::DecisionOverdue { trigger } => format!("decision about {trigger} is overdue"),
-        Event::Decided {
-            decision, reason, ..
-        } if reason.is_empty() => format!("decided: {}", decision.words()),
-        Event::Decided {
-            decision, reason, ..
-        } => format!("decided: {}: {reason}", decision.words()),
-        Event::RollbackAnnounced { rollback, trigger } => {
-            format!("ROLLBACK {rollback} begins by itself in 10 s: {trigger}")
-        }
-        Event::RollbackHandedOver { reason, .. } => format!("nothing goes by itself: {reason}"),
-        Event::RollbackStarted {
-            rollback,
-            trigger: Some(trigger),
-            ..
-        } => format!("ROLLBACK {rollback} started by itself: {trigger}"),
-        Event::RollbackStarted {
-            rollback, typed, ..
-        } => format!("ROLLBACK {rollback} started, typed {typed:?}"),
-        Event::RollbackVerified { rollback, .. } => format!("rollback {rollback} verified"),
-        Event::RollbackAttested { rollback, reason } => {
-            format!("rollback {rollback} closed by word: {reason}")
-        }
-        Event::GateAnswered {
-            role,
-            answer,
-            reason,
-            ..
-        } => {
-            let answer = match answer {
-                crate::journal::Answer::Go => "GO",
-                crate::journal::Answer::NoGo => "NO-GO",
-                crate::journal::Answer::Absent => "absent",
-            };
-            let reason = reason
-                .as_ref()
-                .map(|reason| format!(": {reason}"))
-                .unwrap_or_default();
-            format!("{role} says {answer}{reason}")
-        }
-        Event::GateReset { gate } => format!("poll {gate} starts over"),
-        Event::Recycled { steps, reason } => {
-            let opened = match steps.len() {
-                1 => "1 step opens".to_owned(),
-                more => format!("{more} steps open"),
-            };
-            format!("recycled, {opened} again: {reason}")
-        }
-        Event::RunClosed { reason, .. } if reason.is_empty() => "run closed".to_owned(),
-        Event::RunClosed { reason, .. } => format!("run closed: {reason}"),
-        Event::Unrecognised { name, .. } => format!("{name} (from a later version)"),
-        _ => String::new(),
     }
 }

@@ -258,22 +258,22 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
         let age_now = age_now.map(sample_age).unwrap_or_default();
         pen.right(&format!("{age_now:>3}"), theme.dim);
         let took = short_duration(judgement.took);
-        let text_style = if verdict == Verdict::Pass {
-            theme.text
-        } else {
-            style
+        let streak = unseen::streak(app, check);
+        let text_style = match (verdict, &streak) {
+            (Verdict::Pass, None) => theme.text,
+            (Verdict::Pass, Some(_)) => theme.warning,
+            _ => style,
         };
-        if pen.room() > width(&title) + width(&judgement.observed) + took.len().max(6) + 2
+        // What was seen last says the opposite of the mark; alone it would read as what is well.
+        let seen = streak.as_ref().unwrap_or(&judgement.observed);
+        if pen.room() > width(&title) + width(seen) + took.len().max(6) + 2
             && !judgement.took.is_zero()
         {
             pen.right(&format!("{took:>6}"), theme.dim);
         }
         let room = pen.room();
-        let observed = fit_facts(
-            &judgement.observed,
-            room.saturating_sub(width(&title) + 1).max(room / 3),
-        )
-        .into_owned();
+        let observed =
+            fit_facts(seen, room.saturating_sub(width(&title) + 1).max(room / 3)).into_owned();
         pen.right(&observed, text_style);
     }
     pen.put(

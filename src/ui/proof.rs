@@ -75,10 +75,17 @@ pub fn title(app: &App, proof: Proof) -> &str {
 pub fn reading(app: &App, proof: Proof, verdict: Verdict) -> String {
     match verdict {
         Verdict::Unknown(reason) => unseen::why(app, proof, reason),
-        _ => match app.live.observed(proof) {
+        _ => streak(app, proof).unwrap_or_else(|| match app.live.observed(proof) {
             observed if observed.is_empty() => verdict.name().to_owned(),
             observed => observed,
-        },
+        }),
+    }
+}
+
+fn streak(app: &App, proof: Proof) -> Option<String> {
+    match proof {
+        Proof::Check(check) => unseen::streak(app, check),
+        Proof::Metric(_) => None,
     }
 }
 

@@ -112,14 +112,7 @@ fn in_place(app: &App, proof: Proof, reason: Reason, words: &str) -> String {
 /// `failing 1/3`, `312 no baseline`, `≥1 off scale`: there was an answer, which doesn't make a verdict yet.
 fn half_seen(app: &App, proof: Proof, reason: Reason) -> Option<String> {
     match proof {
-        Proof::Check(check) => {
-            let streak = app.live.check(check).fresh_streak(app.now)?;
-            let leads_to = match streak.toward {
-                Verdict::Pass => "passing",
-                _ => "failing",
-            };
-            Some(format!("{leads_to} {}/{}", streak.count, streak.needed))
-        }
+        Proof::Check(check) => streak(app, check),
         Proof::Metric(metric) if reason == Reason::NoData => {
             let state = app.live.metric(metric);
             let reading = format_reading(state.value()?, "", state.caveats());
@@ -132,6 +125,16 @@ fn half_seen(app: &App, proof: Proof, reason: Reason) -> Option<String> {
         }
         Proof::Metric(_) => None,
     }
+}
+
+/// `failing 1/3`: the last looks point away from what is believed, and aren't enough to change it.
+pub fn streak(app: &App, check: usize) -> Option<String> {
+    let streak = app.live.check(check).fresh_streak(app.now)?;
+    let leads_to = match streak.toward {
+        Verdict::Pass => "passing",
+        _ => "failing",
+    };
+    Some(format!("{leads_to} {}/{}", streak.count, streak.needed))
 }
 
 /// How long ago it was looked at.

@@ -115,7 +115,11 @@ fn state(app: &App, theme: &Theme, attempt: &Attempt) -> (String, Style) {
             } else {
                 theme.alarm
             };
-            (format!("{undo}{} after {time}", in_short(outcome)), style)
+            let time = match outcome.was_seen() {
+                true => format!(" after {time}"),
+                false => String::new(),
+            };
+            (format!("{undo}{}{time}", in_short(outcome)), style)
         }
     }
 }
