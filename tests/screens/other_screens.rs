@@ -336,7 +336,7 @@ fn the_trigger_board_says_how_long_a_breach_has_lasted_and_what_was_decided() {
 
 #[test]
 fn what_is_less_than_it_looks_says_so() {
-    let mut world = World::new();
+    let mut stage = Stage::kestrel(Mode::Live);
     let reading = |value, at_least, warnings: &[&str]| Reading {
         value: Ok(value),
         caveats: Caveats {
@@ -344,8 +344,8 @@ fn what_is_less_than_it_looks_says_so() {
             warnings: warnings.iter().map(|&words| words.to_owned()).collect(),
         },
     };
-    world.cleared_for_launch().at_launch_plus(60).healthy();
-    world
+    stage.cleared_for_launch().at_launch_plus(60).healthy();
+    stage
         .check(1, Verdict::Pass, "connected")
         .check(1, Verdict::Fail, "refused")
         .send(Msg::Sampled {
@@ -356,7 +356,7 @@ fn what_is_less_than_it_looks_says_so() {
             metric: 1,
             sample: reading(250.0, true, &[]),
         });
-    let shown = text(&screen(&world.app, &Theme::default(), 120, 40));
+    let shown = text(&screen(&stage.app, &Theme::default(), 120, 40));
     let row = |of: &str| {
         let row = shown.lines().find(|line| line.contains(of));
         row.unwrap_or_else(|| panic!("no {of}\n{shown}"))
