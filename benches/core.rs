@@ -181,6 +181,7 @@ fn tick(runbook: &Runbook, number: usize) -> Event {
         basis: Basis::Attested,
         value: Some(format!("{number} min")),
         signed: None,
+        second: None,
         evidence: None,
         against: None,
     }

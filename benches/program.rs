@@ -56,7 +56,8 @@ async fn started(file: &Path, state: &Path) -> (Terminal, f64) {
 async fn shown(arguments: &[&str], state: &Path) -> (Terminal, f64) {
     let begin = Instant::now();
     let mut terminal = Terminal::start(arguments, SIZE, state);
-    terminal.wait_for("Prints without end").await;
+    // The last words of the frame: what is above them has arrived by then.
+    terminal.wait_for("q leave").await;
     let took = milliseconds(begin.elapsed());
     (terminal, took)
 }
@@ -130,8 +131,14 @@ async fn measure_flood(dir: &Path) {
         "ms",
     );
     row("peak memory under `yes`", peak_memory(id), "MiB");
-    terminal.signal(rustix::process::Signal::TERM);
-    terminal.finish().await;
+    // The command would outlive the screen.
+    terminal.send("\x03").await;
+    terminal.wait_for("Interrupt the running command?").await;
+    // The dialog's dead time.
+    terminal.take_in_for(Duration::from_millis(400)).await;
+    terminal.send("y").await;
+    terminal.wait_for("stopped, effects unknown").await;
+    left(terminal).await;
 }
 
 async fn measure_idle(dir: &Path) {

@@ -54,22 +54,31 @@ async fn play(screen: &mut Terminal) {
         screen.send(keys).await;
         screen.wait_for(shows).await;
     }
-    run(screen, "y").await;
-    run(screen, "").await;
-    run(screen, "y").await;
+    run(screen, Asks::Something).await;
+    run(screen, Asks::Nothing).await;
+    run(screen, Asks::Something).await;
     screen.wait_for("TRIGGER More than 2 %").await;
     screen.wait_for("[!]    Takes requests").await;
 }
 
+/// What a command asks before it starts.
+#[derive(PartialEq)]
+enum Asks {
+    Nothing,
+    Something,
+}
+
 /// Runs the step under the cursor and goes back to the board.
-async fn run(screen: &mut Terminal, answer: &str) {
+async fn run(screen: &mut Terminal, asks: Asks) {
     screen.send("x").await;
-    if !answer.is_empty() {
-        screen.wait_for("any other key nothing runs").await;
+    if asks == Asks::Something {
+        screen.wait_for("nothing runs").await;
         screen
             .take_in_for(std::time::Duration::from_millis(400))
             .await;
-        screen.send(answer).await;
+        // More than a minute before T-0 it is the target's name.
+        let is_early = screen.cells().contents().contains("type demo");
+        screen.send(if is_early { "demo\r" } else { "y" }).await;
     }
     screen.wait_for("result   exit 0").await;
     screen.send("\x1b").await;

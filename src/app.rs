@@ -9,6 +9,7 @@ pub mod board;
 pub mod coach;
 pub mod command;
 pub mod deciding;
+pub mod describe;
 pub mod firing;
 pub mod friction;
 pub mod keys;

@@ -20,6 +20,7 @@ mod log;
 mod open;
 mod output;
 mod picker;
+mod reading;
 mod runs;
 mod secrets;
 mod show;

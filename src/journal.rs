@@ -145,6 +145,14 @@ impl Outcome {
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Exited { code: 0 })
     }
+
+    /// Whether the end was seen, so that it is known how long it took.
+    pub fn was_seen(&self) -> bool {
+        match self {
+            Self::Exited { .. } | Self::Signalled { .. } | Self::Stopped => true,
+            Self::NotStarted { .. } | Self::Unknown { .. } => false,
+        }
+    }
 }
 
 /// Which of a step's two commands an attempt runs.
@@ -267,8 +275,11 @@ pub enum Event {
         basis: Basis,
         /// The recorded value.
         value: Option<String>,
-        /// Initials of the second person, or who signed.
+        /// Who signed; for a step that nobody signs, the initials of the second person.
         signed: Option<String>,
+        /// Initials of the second person for a step that was signed too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        second: Option<String>,
         /// The sample behind it.
         evidence: Option<Evidence>,
         /// What was red when a person said that it is done all the same.

@@ -10,8 +10,12 @@
 //!
 //! ```text
 //! check ← runbook ← journal ← run ← app ← ui ← runtime ← cli ← main
-//!         report, drill → run, journal, runbook, check        config → app::keys, ui::theme
+//!         report → run, journal, runbook, check        config → app::keys, ui::theme
 //! ```
+//!
+//! The program is used by its command line; the library is here for its tests and benchmarks, and its interface may
+//! change with any version. Where to begin reading: [`run::Run`], the state; [`app::App::update`], what a key and an
+//! answer do to it; [`ui`], what of it is shown; [`runtime::session`], the loop around them.
 
 pub mod app;
 pub mod check;

@@ -200,21 +200,7 @@ impl Run {
             Event::StatusSent { message, .. } => {
                 self.messages_sent.insert(message.clone(), entry.at);
             }
-            Event::BaselineCaptured {
-                metric,
-                median,
-                low,
-                high,
-            } => {
-                if let Some(metric) = self.runbook.find_metric(metric) {
-                    let baseline = Baseline {
-                        median: *median,
-                        low: *low,
-                        high: *high,
-                    };
-                    self.baselines.insert(metric, baseline);
-                }
-            }
+            Event::BaselineCaptured { .. } => self.apply_baseline(&entry.event),
             Event::RunClosed { ending, .. } => self.ended = Some((*ending, entry.at)),
             Event::ApplicabilityAnswered { .. }
             | Event::StepDone { .. }
@@ -239,6 +225,26 @@ impl Run {
             Event::GateAnswered { .. } | Event::GateReset { .. } => self.apply_gate(&entry),
             Event::RunResumed { .. } => self.forget_unattended(),
             Event::VerdictChanged { .. } | Event::Unrecognised { .. } => {}
+        }
+    }
+
+    fn apply_baseline(&mut self, event: &Event) {
+        let Event::BaselineCaptured {
+            metric,
+            median,
+            low,
+            high,
+        } = event
+        else {
+            return;
+        };
+        if let Some(metric) = self.runbook.find_metric(metric) {
+            let baseline = Baseline {
+                median: *median,
+                low: *low,
+                high: *high,
+            };
+            self.baselines.insert(metric, baseline);
         }
     }
 

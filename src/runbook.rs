@@ -10,6 +10,7 @@ pub mod document;
 pub mod load;
 mod lower;
 pub mod markdown;
+mod renamed;
 pub mod schema;
 mod shape;
 mod syntax;

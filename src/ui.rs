@@ -67,7 +67,7 @@ pub fn row_at(app: &App, theme: &Theme, column: u16, row: u16) -> Option<usize> 
     }
     let banners = u16::try_from(banner::banners(app, theme).len()).unwrap_or(u16::MAX);
     let places = layout::frame(area, banners, app.options.coach);
-    let items = layout::board(area, &places, app.view.details).items;
+    let items = layout::board(area, &places, board::wanted(app)).items;
     let inside = items.inner(ratatui::layout::Margin::new(1, 1));
     if !inside.contains(ratatui::layout::Position::new(column, row)) {
         return None;
@@ -90,11 +90,24 @@ fn draw_screen(app: &App, theme: &Theme, glance: &Glance, area: Rect, frame: &mu
     header::draw_tabs(app, theme, glance, places.tabs, buffer);
     banner::draw(&banners, places.banners, buffer);
     footer::draw_coach(app, theme, places.coach, buffer);
-    footer::draw_message(app, theme, places.message, buffer);
+    let describes = !tells_of_step(app, area, &places);
+    footer::draw_message(app, theme, describes, places.message, buffer);
     footer::draw_hints(app, theme, places.hints, buffer);
     match app.view.screen {
         Screen::Board => board::draw(app, theme, glance, area, &places, buffer),
         _ => draw_other(app, theme, glance, places.body, frame),
+    }
+}
+
+/// Whether what is under the cursor is told in full elsewhere on the screen.
+fn tells_of_step(app: &App, area: Rect, places: &layout::Frame) -> bool {
+    match app.view.screen {
+        Screen::Step(_) => true,
+        Screen::Board if app.view.zoomed => false,
+        Screen::Board => !layout::board(area, places, board::wanted(app))
+            .detail
+            .is_empty(),
+        _ => false,
     }
 }
 

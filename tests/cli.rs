@@ -244,6 +244,7 @@ fn backup_done() -> Event {
         basis: Basis::Attested,
         value: Some("22".to_owned()),
         signed: None,
+        second: None,
         evidence: None,
         against: None,
     }
@@ -1055,6 +1056,40 @@ fn a_broken_configuration_keeps_nobody_out() {
     );
     let nameless = home.words("ls --operator auto").ends_with(2);
     assert!(nameless.err.contains("--operator"), "{}", nameless.err);
+}
+
+#[test]
+fn a_configuration_that_is_no_file_keeps_nobody_waiting() {
+    let home = Home::new();
+    home.file(".tminus.toml", "");
+    let path = home.here().join(".tminus.toml");
+    let renewed = |make: &dyn Fn()| {
+        let is_dir = std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
+        let removed = if is_dir {
+            std::fs::remove_dir(&path)
+        } else {
+            std::fs::remove_file(&path)
+        };
+        removed.unwrap();
+        make();
+        home.words("ls").ends_with(0).err
+    };
+    let fifo = renewed(&|| {
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+    });
+    let device = renewed(&|| std::os::unix::fs::symlink("/dev/zero", &path).unwrap());
+    let directory = renewed(&|| std::fs::create_dir(&path).unwrap());
+    for said in [fifo, device] {
+        assert!(
+            said.contains(".tminus.toml: it is a pipe or a device"),
+            "{said}"
+        );
+    }
+    assert!(
+        directory.contains(".tminus.toml: Is a directory"),
+        "{directory}"
+    );
 }
 
 #[test]

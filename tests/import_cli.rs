@@ -215,7 +215,7 @@ fn a_run_is_exported_with_its_ticks_and_names() {
     let step = load("x.toml", toml.as_bytes()).runbook.unwrap().steps[1]
         .id
         .clone();
-    let journal = begin(&here, &toml);
+    let journal = begin(&here, "release.md", &toml);
     tick(journal, step);
     let exported = here.call("export release-1");
     assert_eq!(exported.code, Some(0), "{}", exported.err);
@@ -235,11 +235,11 @@ fn a_run_is_exported_with_its_ticks_and_names() {
     );
 }
 
-fn begin(here: &Here, toml: &str) -> tminus::runtime::store::Journal {
+fn begin(here: &Here, runbook: &str, toml: &str) -> tminus::runtime::store::Journal {
     let opened = Event::RunOpened {
         format: 1,
         run: "release-1".to_owned(),
-        runbook: "release.md".to_owned(),
+        runbook: runbook.to_owned(),
         runbook_hash: fingerprint(toml.as_bytes()),
         title: "Kestrel release".to_owned(),
         mode: Mode::Live,
@@ -266,6 +266,7 @@ fn tick(mut journal: tminus::runtime::store::Journal, step: StepId) {
         basis: Basis::Attested,
         value: None,
         signed: None,
+        second: None,
         evidence: None,
         against: None,
     };
@@ -288,4 +289,30 @@ fn a_starter_is_written_once_and_is_sound() {
     assert_eq!(here.call("init").code, Some(2));
     assert_eq!(here.read("runbook.toml"), "mine");
     assert_eq!(here.call("init other.toml").code, Some(0));
+}
+
+#[test]
+fn lint_tells_of_ids_that_changed_since_the_last_run_or_an_older_file() {
+    let here = Here::new();
+    let old = here.call("import release.md").out;
+    let new = old.replace("Tests are green", "All tests are green");
+    here.write("old.toml", &old);
+    here.write("new.toml", &new);
+    let changes = |words: &str| {
+        let called = here.call(words);
+        assert_eq!(called.code, Some(0), "{}", called.err);
+        let findings: serde_json::Value = serde_json::from_str(&called.out).unwrap();
+        let findings = findings["findings"].as_array().unwrap().clone();
+        let changed = findings
+            .iter()
+            .filter(|found| found["code"] == "id-changed");
+        changed.count()
+    };
+    assert_eq!(changes("lint new.toml --json"), 0);
+    assert_eq!(changes("lint new.toml --json --against old.toml"), 1);
+    let path = fs::canonicalize(here.folder.path().join("new.toml")).unwrap();
+    drop(begin(&here, path.to_str().unwrap(), &old));
+    assert_eq!(changes("lint new.toml --json"), 1);
+    assert_eq!(changes("lint old.toml --json"), 0);
+    assert_eq!(here.call("lint new.toml --against none.toml").code, Some(2));
 }

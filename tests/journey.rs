@@ -281,6 +281,24 @@ async fn any_size_is_survived() {
 }
 
 #[tokio::test]
+async fn a_key_that_comes_with_a_resize_is_not_lost() {
+    let dir = tempfile::tempdir().expect("a scratch directory");
+    let file = runbook(dir.path());
+    let mut screen = Terminal::start(&["run", &file, "--trust"], WIDE, dir.path());
+    screen.wait_for("First thing").await;
+    for turn in 0..20 {
+        screen.resize(WIDE.0 + turn, WIDE.1);
+        screen.send("?").await;
+        screen.wait_for("Keys").await;
+        screen.resize(WIDE.0, WIDE.1 + turn);
+        screen.send("q").await;
+        screen.wait_gone("Keys").await;
+    }
+    screen.send("q").await;
+    assert_eq!(screen.finish().await, Some(0));
+}
+
+#[tokio::test]
 async fn no_color_means_no_colour() {
     let dir = tempfile::tempdir().expect("a scratch directory");
     let file = runbook(dir.path());

@@ -207,6 +207,265 @@ fn carried(step: &Step) -> String {
     )
 }
 
+/// A checklist as somebody draws it, and what has to become of it: tasks, titles with their depth, and words that have
+/// to stand in a guess or in what was kept.
+type Variant = (
+    &'static str,
+    &'static str,
+    usize,
+    &'static [&'static str],
+    &'static [&'static str],
+);
+
+const VARIANTS: &[Variant] = &[
+    (
+        "nested lists",
+        "- [ ] a\n  - [ ] b\n    - [ ] c\n- [ ] d\n",
+        4,
+        &["a", "  b", "    c", "d"],
+        &[],
+    ),
+    (
+        "ordered tasks",
+        "1. [ ] a\n2. [x] b\n   1. [ ] c\n3) [ ] d\n",
+        4,
+        &["a", "b", "  c", "d"],
+        &["1 ticked boxes start open"],
+    ),
+    (
+        "all three bullets",
+        "* [ ] a\n+ [ ] b\n- [ ] c\n",
+        3,
+        &["a", "b", "c"],
+        &[],
+    ),
+    (
+        "boxes in cells",
+        "| Task | Done |\n|---|---|\n| a | [ ] |\n| b | ☐ |\n| c | [x] |\n",
+        3,
+        &["a", "b", "c"],
+        &["rows of the table were taken for tasks"],
+    ),
+    (
+        "drawn boxes",
+        "- ☐ a\n- ☑ b\n- ✅ c\n",
+        3,
+        &["a", "b", "c"],
+        &["2 ticked boxes start open"],
+    ),
+    (
+        "ticks of both sizes",
+        "- [x] a\n- [X] b\n",
+        2,
+        &["a", "b"],
+        &["2 ticked boxes start open"],
+    ),
+    (
+        "odd marks",
+        "- [~] a\n- [-] b\n- [!] c\n- [/] d\n- [N/A] e\n- [🔴] f\n",
+        6,
+        &["a", "b", "c", "d", "e", "f"],
+        &["1 × ~", "1 × -", "1 × !", "1 × /", "1 × N/A", "1 × 🔴"],
+    ),
+    (
+        "narrow and wide boxes",
+        "- [] a\n- [  ] b\n- [ ]c\n",
+        3,
+        &["a", "b", "c"],
+        &[],
+    ),
+    (
+        "boxes without a bullet",
+        "Before:\n[ ] a\n[x] b\n\n☐ c\n",
+        3,
+        &["a", "b", "c"],
+        &["boxes without a list", "Before:"],
+    ),
+    (
+        "boxes that follow prose where no list may begin",
+        "Do it:\n3. [ ] a\n4. [ ] b\n",
+        2,
+        &["a", "b"],
+        &["boxes without a list", "Do it:"],
+    ),
+    (
+        "boxes on the lines of an item",
+        "- [ ] a\n  ☐ b\n  ☑ c\n- [ ] d\n",
+        4,
+        &["a", "  b", "  c", "d"],
+        &["boxes without a list"],
+    ),
+    (
+        "a checklist in a fence",
+        "## One\n```markdown\n### Two\n- [ ] a\n- [ ] b\n```\n~~~~md\n- [ ] c\n~~~~\n",
+        3,
+        &["a", "b", "c"],
+        &["inside the fence"],
+    ),
+    (
+        "what is hidden or code",
+        "- [ ] a\n\n<!-- - [ ] b -->\n\n<!--\n- [ ] c\n-->\n\n```bash\ncat <<E\n- [ ] d\nE\n```\n\n```text\n- [ ] e\n```\n\n    - [ ] f\n\nNo `- [ ] g` here.\n",
+        1,
+        &["a", "cat <<E $ cat <<E\n- [ ] d\nE"],
+        &["- [ ] b", "- [ ] c", "- [ ] e", "- [ ] f", "g"],
+    ),
+    (
+        "titles that repeat",
+        "## A\n- [ ] a\n- [ ] a\n## A\n- [ ] a\n",
+        3,
+        &["a", "a", "a"],
+        &[],
+    ),
+    (
+        "several ways back",
+        "- [ ] a\n## Rollback of the API\n1. b\n2. c\n## Database rollback\n1. d\n",
+        1,
+        &["a", "b", "c", "d"],
+        &[
+            "“Rollback of the API” is a way back",
+            "“Database rollback” is a way back",
+        ],
+    ),
+    (
+        "numbers and no box",
+        "## Go\n1. a\n2. b\n   1. c\n\nSo it is.\n",
+        0,
+        &["a", "b", "  c"],
+        &["So it is."],
+    ),
+    (
+        "tabs",
+        "-\t[ ] a\n\t- [ ] b\n\t\t- [ ] c\n",
+        3,
+        &["a", "  b", "    c"],
+        &[],
+    ),
+    (
+        "line ends of other systems",
+        "\u{feff}# T\r\n\r\n- [ ] a\r\n  - [ ] b\r\n",
+        2,
+        &["a", "  b"],
+        &[],
+    ),
+    (
+        "old line ends",
+        "# T\r\r- [ ] a\r- [ ] b\r",
+        2,
+        &["a", "b"],
+        &[],
+    ),
+    ("NUL", "- [ ] a\0b\n", 1, &["ab"], &["NUL characters"]),
+    (
+        "right to left",
+        "# خطة\n- [ ] النسخ الاحتياطي\n- [ ] \u{202b}إطلاق\u{202c}\n",
+        2,
+        &["النسخ الاحتياطي", "\u{202b}إطلاق\u{202c}"],
+        &[],
+    ),
+    (
+        "wide characters",
+        "# 手順\n- [ ] 監視を確認\n- ［　］ 公開\n- 【 】 告知\n",
+        3,
+        &["監視を確認", "公開", "告知"],
+        &[],
+    ),
+    (
+        "fences in items",
+        "- [ ] a\n  ```bash\n  make a\n  ```\n- [ ] b\n  ~~~yaml\n  b: c\n  ~~~\n",
+        2,
+        &["a $ make a", "b"],
+        &["taken for a command", "b: c"],
+    ),
+    (
+        "a fence that is never closed",
+        "- [ ] a\n\n```bash\nmake\n- [ ] b\n",
+        1,
+        &["a"],
+        &["never closed", "make"],
+    ),
+    (
+        "a fence of tildes",
+        "- [ ] a\n\n~~~sh\nmake\n~~~\n",
+        1,
+        &["a $ make"],
+        &["taken for a command"],
+    ),
+    (
+        "indented code",
+        "- [ ] a\n\nLike so:\n\n    make\n",
+        1,
+        &["a"],
+        &["make", "Like so:"],
+    ),
+    (
+        "front matter",
+        "---\ntitle: Kestrel\nowner: ana\n---\n- [ ] a\n",
+        1,
+        &["a"],
+        &["title: Kestrel", "owner: ana"],
+    ),
+    (
+        "folded parts",
+        "<details>\n<summary>More</summary>\n\n- [ ] a\n\n</details>\n\n<details><summary>Other</summary>\n- [ ] b\n</details>\n",
+        2,
+        &["a", "b"],
+        &["More", "Other"],
+    ),
+    (
+        "badges and tags in titles",
+        "- [ ] ![](https://h.example/only-final.svg) Ship [it](https://h.example/it) <details><summary>by hand</summary>\n  - [ ] a\n  </details>\n",
+        2,
+        &["Ship it by hand", "  a"],
+        &[],
+    ),
+    (
+        "a template that says who made it",
+        "---\n# Made by a bot\n---\n\n# Ship\n\n- [ ] a\n",
+        1,
+        &["a"],
+        &["Made by a bot"],
+    ),
+    (
+        "boxes of HTML",
+        "<ul>\n<li><input type=\"checkbox\"> a</li>\n<li><input type=\"checkbox\" checked> b</li>\n</ul>\n",
+        2,
+        &["a", "b"],
+        &[],
+    ),
+];
+
+#[test]
+fn tasks_are_seen_in_every_way_people_draw_them_and_nothing_is_lost() {
+    for (name, text, tasks, titles, said) in VARIANTS {
+        let import = import("odd.md", text.as_bytes());
+        let runbook = loaded(&import);
+        assert_eq!(import.tasks, *tasks, "{name}");
+        let found: Vec<String> = runbook.steps.iter().map(with_command).collect();
+        assert_eq!(found, *titles, "{name}\n{}", to_toml(&import));
+        let notes: Vec<&str> = import
+            .guesses
+            .iter()
+            .chain(&import.kept)
+            .map(|note| note.what.as_str())
+            .collect();
+        for words in *said {
+            assert!(
+                notes.iter().any(|note| note.contains(words)),
+                "{name}: “{words}” is in none of {notes:#?}"
+            );
+        }
+        assert_nothing_lost(name, &text.replace('\0', ""), &import);
+    }
+}
+
+/// `  title $ command`, indented by depth.
+fn with_command(step: &Step) -> String {
+    let command = step.command.as_ref();
+    let command = command.map(|command| format!(" $ {}", command.run.trim_end()));
+    let indent = "  ".repeat(step.depth);
+    format!("{indent}{}{}", step.title, command.unwrap_or_default())
+}
+
 #[test]
 fn odd_boxes_are_tasks_and_what_is_hidden_or_code_is_none() {
     let (import, runbook) = read(&fixture("odd.md"));
@@ -379,6 +638,15 @@ fn remarks_and_further_links_of_an_item_become_its_text() {
         of("Verify with the script:").as_deref(),
         Some("- copy the sums\n- run it")
     );
+}
+
+#[test]
+fn a_badge_is_no_link_of_its_step() {
+    let text = "- [ ] ![](https://h.example/only.svg) Ship [it](https://h.example/it) <b>now</b>\n";
+    let (_, runbook) = read(text);
+    let step = &runbook.steps[0];
+    assert_eq!(step.link.as_deref(), Some("https://h.example/it"));
+    assert_eq!(step.text.as_deref(), Some("https://h.example/only.svg"));
 }
 
 #[test]

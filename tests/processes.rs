@@ -5,7 +5,7 @@
     reason = "a test that fails to set its stage fails"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -486,13 +486,13 @@ async fn what_left_the_group_is_told_when_the_rest_is_stopped() {
     let mut session = Session::new();
     session.start(command(
         "setsid bash -c 'echo $BASHPID; exec sleep 1000' >escaped 2>&1 & \
-         until test -s escaped; do :; done; echo ready; wait",
+         until test -s escaped; do :; done; echo ready; printf 'half a line'; wait",
     ));
     session.line("ready").await;
     session.processes.signal(1, Stop::Terminate);
     let seen = session.end().await;
     assert_eq!(seen.outcome, signalled(Signal::TERM));
-    assert_eq!(seen.lines, [STILL_RUNS]);
+    assert_eq!(seen.lines, ["half a line", STILL_RUNS]);
     let escaped = std::fs::read_to_string(session.folder.path().join("escaped")).unwrap();
     let escaped = escaped
         .trim()
@@ -541,25 +541,23 @@ async fn a_later_session_can_stop_what_an_earlier_one_started() {
     await_release(&mut lifeline).await;
 }
 
-/// Kills the supervisor when it makes its Nth system call of a kind, for every N there is, and every kind that opens,
-/// changes or starts something.
+/// Kills the supervisor when its main thread makes its Nth system call of a kind, for every N there is, and every kind
+/// that opens, changes or starts something.
 #[tokio::test]
 async fn p4_p5_a_supervisor_killed_at_any_of_its_writes_leaves_the_truth() {
-    let strace = std::process::Command::new("strace")
-        .args(["-qq", "-o", "/dev/null", "true"])
-        .status();
-    if !strace.is_ok_and(|status| status.success()) {
+    if !can_trace() {
         eprintln!("not tried: strace isn't there, or mustn't trace");
         return;
     }
-    let mut all = std::collections::BTreeSet::new();
+    let mut all = BTreeSet::new();
     for call in [
         "openat", "write", "fsync", "rename", "flock", "clone3", "vfork", "close",
     ] {
         let mut ends = Vec::new();
         // After its result there are a few calls left; beyond the last, nothing is killed.
         while !ends.ends_with(&["done"; 4]) {
-            ends.push(end_of_one_killed(call, ends.len() + 1).await);
+            let at = kill_at(call, ends.len() + 1);
+            ends.push(end_of_one_killed(&at, "echo x >>count").await);
         }
         println!("{call}: {ends:?}");
         all.extend(ends);
@@ -567,11 +565,73 @@ async fn p4_p5_a_supervisor_killed_at_any_of_its_writes_leaves_the_truth() {
     assert_eq!(Vec::from_iter(all), ["done", "not started", "unknown"]);
 }
 
-async fn end_of_one_killed(call: &str, at: usize) -> &'static str {
+/// The same for the thread that keeps the output, which shares no file with the main one.
+#[tokio::test]
+async fn p4_p5_a_supervisor_killed_while_it_keeps_the_output_leaves_the_truth() {
+    if !can_trace() {
+        eprintln!("not tried: strace isn't there, or mustn't trace");
+        return;
+    }
+    let mut all = BTreeSet::new();
+    for call in ["openat", "write", "close"] {
+        let mut ends = Vec::new();
+        while !ends.ends_with(&["done"; 2]) {
+            let at = kill_in_any_thread("output.log", call, ends.len() + 1);
+            ends.push(end_of_one_killed(&at, "echo x >>count; echo printed").await);
+        }
+        println!("{call}: {ends:?}");
+        all.extend(ends);
+    }
+    assert_eq!(Vec::from_iter(all), ["done", "unknown"]);
+    if std::env::var_os("TMINUS_TEST_EVERY_CALL").is_some() {
+        kill_while_much_is_kept().await;
+    }
+}
+
+/// What fills several segments, is cut and put together again.
+async fn kill_while_much_is_kept() {
+    const COMMAND: &str = "echo x >>count; yes \"$(printf %04000d 0)\" | head -c 140000000 || true";
+    for (file, call, at) in [
+        ("output.log", "write", 400),
+        ("output.1", "openat", 1),
+        ("output.1", "unlink", 1),
+        ("output.new", "openat", 1),
+        ("output.new", "copy_file_range", 2),
+        ("output.new", "rename", 1),
+        ("output.3", "unlink", 1),
+    ] {
+        let end = end_of_one_killed(&kill_in_any_thread(file, call, at), COMMAND).await;
+        println!("{file} {call} {at}: {end}");
+        assert!(
+            ["done", "unknown"].contains(&end),
+            "{file} {call} {at}: {end}"
+        );
+    }
+}
+
+fn can_trace() -> bool {
+    let strace = std::process::Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "true"])
+        .status();
+    strace.is_ok_and(|status| status.success())
+}
+
+/// Options of strace.
+fn kill_at(call: &str, nth: usize) -> String {
+    format!("-e inject={call}:signal=KILL:when={nth}")
+}
+
+/// The same in every thread, but not in what the supervisor starts; only for calls at this file of the attempt.
+fn kill_in_any_thread(file: &str, call: &str, nth: usize) -> String {
+    format!("-f -b execve -P \"$2/{file}\" {}", kill_at(call, nth))
+}
+
+/// How a command ends, as everybody sees it from then on, whose supervisor runs under strace with these options.
+async fn end_of_one_killed(options: &str, text: &str) -> &'static str {
     let folder = tempfile::tempdir().expect("a scratch directory");
     let wrapper = folder.path().join("killed");
     let script = format!(
-        "#!/bin/sh\nexec strace -qq -o /dev/null -e inject={call}:signal=KILL:when={at} '{}' \"$@\"\n",
+        "#!/bin/sh\nexec strace -qq -o /dev/null {options} '{}' \"$@\"\n",
         env!("CARGO_BIN_EXE_tminus")
     );
     std::fs::write(&wrapper, script).expect("the wrapper is written");
@@ -581,18 +641,14 @@ async fn end_of_one_killed(call: &str, at: usize) -> &'static str {
         .status();
     assert!(made.expect("chmod runs").success());
     let mut session = Session::with(|surroundings| surroundings.program = wrapper);
-    let outcome = session.outcome("echo x >>count").await;
+    let outcome = session.outcome(text).await;
     let again = session.replaced();
     let mut again = Session {
         attempt: 1,
         ..again
     };
     again.processes.attend(1);
-    assert_eq!(
-        again.end().await.outcome,
-        outcome,
-        "{call} {at}: it stays so"
-    );
+    assert_eq!(again.end().await.outcome, outcome, "{options}: it stays so");
     let count = std::fs::read_to_string(again.folder.path().join("count")).unwrap_or_default();
     let (end, is_true) = match &outcome {
         Outcome::Exited { code: 0 } => ("done", count == "x\n"),
@@ -600,6 +656,6 @@ async fn end_of_one_killed(call: &str, at: usize) -> &'static str {
         Outcome::Unknown { .. } => ("unknown", count.len() <= 2),
         _ => ("wrong", false),
     };
-    assert!(is_true, "{call} {at}: {outcome:?}, and it ran {count:?}");
+    assert!(is_true, "{options}: {outcome:?}, and it ran {count:?}");
     end
 }

@@ -135,6 +135,7 @@ enum Expect {
         value: Option<String>,
         reason: Option<String>,
         signed: Option<String>,
+        second: Option<String>,
         by: Option<String>,
         /// What stands behind it: `check api`.
         source: Option<String>,
@@ -489,6 +490,7 @@ impl Telling {
             value,
             reason,
             signed,
+            second,
             by,
             source,
             observed,
@@ -509,6 +511,7 @@ impl Telling {
         name(value, state.value.clone())?;
         name(reason, state.reason.clone())?;
         name(signed, state.signed.clone())?;
+        name(second, state.second.clone())?;
         name(by, state.by.clone())?;
         let evidence = state.evidence.as_ref();
         name(source, evidence.map(|evidence| evidence.source.clone()))?;

@@ -268,10 +268,13 @@ impl App {
     }
 
     fn next_panel(&mut self) {
+        let runbook = self.run.runbook();
+        let (checks, metrics) = (runbook.checks.len(), runbook.metrics.len());
+        // A panel of nothing isn't there.
         self.view.panel = match self.view.panel {
-            Panel::Items => Panel::Health,
-            Panel::Health => Panel::Metrics,
-            Panel::Metrics => Panel::Log,
+            Panel::Items if checks > 0 => Panel::Health,
+            Panel::Items | Panel::Health if metrics > 0 => Panel::Metrics,
+            Panel::Items | Panel::Health | Panel::Metrics => Panel::Log,
             Panel::Log => Panel::Items,
         };
     }

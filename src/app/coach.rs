@@ -6,10 +6,11 @@
 use super::App;
 use super::keys::Action;
 use super::view::{OverlayKind, Row, Screen};
+use crate::check::{Reason, Verdict};
 use crate::journal::{Direction, Outcome};
 use crate::run::rollback::RollbackStage;
 use crate::run::{Attempt, Status};
-use crate::runbook::{Step, StepIndex};
+use crate::runbook::{Order, Step, StepIndex};
 
 impl App {
     /// What to do next; `None` when the coach is off or has nothing to say.
@@ -58,7 +59,7 @@ impl App {
         }
         match stage {
             Some(RollbackStage::Closed { .. }) => {
-                "went back: `:` close ends the run, q leaves it open".to_owned()
+                "went back: `:close` ends the run, q leaves it open".to_owned()
             }
             Some(RollbackStage::Verify) => {
                 "all steps are done: now the live checks have to stay good. Watch".to_owned()
@@ -105,7 +106,7 @@ impl App {
             }
         }
         let Some(row) = self.next_row() else {
-            return "everything is done: `:` close ends the run".to_owned();
+            return "everything is done: `:close` ends the run".to_owned();
         };
         match self.view.rows[row] {
             Row::Gate(_) => format!("time for go or no-go: press {}", self.key(Action::Poll)),
@@ -155,6 +156,12 @@ impl App {
         {
             return words;
         }
+        if let Some(here) = self
+            .current_step()
+            .filter(|&here| self.is_open_too(here, step))
+        {
+            return self.coach_open_step(here);
+        }
         if self.current_step() != Some(step) {
             return match self.view.screen {
                 Screen::Step(_) => "esc goes back to the list".to_owned(),
@@ -163,6 +170,18 @@ impl App {
         }
         self.coach_trouble(step)
             .unwrap_or_else(|| self.coach_open_step(step))
+    }
+
+    /// Whether a step may be worked on as well as the one that is next: where order doesn't matter, one is as good as
+    /// the other, but for one in trouble.
+    fn is_open_too(&self, here: StepIndex, next: StepIndex) -> bool {
+        let step = self.run.runbook().step(here);
+        step.home == self.run.runbook().step(next).home
+            && self.run.order_of(step.home) == Order::DoConfirm
+            && !step.is_group()
+            && !self.run.is_settled(here)
+            && self.coach_trouble(next).is_none()
+            && here != next
     }
 
     fn coach_open_step(&self, step: StepIndex) -> String {
@@ -185,10 +204,39 @@ impl App {
         }
         let proves_itself = !self.live.proofs(step).is_empty() && !definition.second;
         match (&definition.record, &definition.sign) {
-            (None, None) if proves_itself => "nothing to do: its check proves it".to_owned(),
+            (None, None) if proves_itself => self.coach_proof(step),
             (Some(_), _) => format!("press {record} to record the value"),
             (None, Some(_)) => format!("press {record} to sign"),
             (None, None) => format!("done it? press {record} to say so"),
+        }
+    }
+
+    /// A step that its checks prove: whether they do, or what else moves it.
+    fn coach_proof(&self, step: StepIndex) -> String {
+        let proofs = self.live.proofs(step);
+        let worst = proofs
+            .iter()
+            .map(|&proof| self.live.verdict(proof, self.now));
+        let worst = worst.max_by_key(|verdict| match verdict {
+            Verdict::Pass => 0,
+            Verdict::Warn => 1,
+            Verdict::Unknown(Reason::NoData) => 2,
+            Verdict::Unknown(_) => 3,
+            Verdict::Fail => 4,
+        });
+        let (again, record) = (self.key(Action::Recheck), self.key(Action::Record));
+        let (waive, hold) = (self.key(Action::Waive), self.key(Action::Hold));
+        match worst {
+            Some(Verdict::Fail) => {
+                format!("its check fails: {again} looks again · {waive} waives · {hold} holds")
+            }
+            Some(Verdict::Unknown(reason)) if reason != Reason::NoData => {
+                format!(
+                    "its check sees nothing: {again} looks again · {record} says so · {waive} waives"
+                )
+            }
+            Some(Verdict::Unknown(_)) => "nothing to do: its check is looking".to_owned(),
+            _ => "nothing to do: its check proves it".to_owned(),
         }
     }
 

@@ -304,7 +304,7 @@ impl App {
             MenuItem::keyed(
                 'y',
                 "stop it",
-                "TERM to its process group, KILL after 10 s; what it did so far stays done",
+                "TERM now, KILL after 10 s; what it did stays done",
                 MenuChoice::StopAttempt(number),
             ),
             nothing("let it run"),
@@ -351,6 +351,13 @@ impl App {
             return self.refuse("it was asked to stop already: KILL follows");
         }
         self.record(Event::AttemptInterrupted { attempt })
+    }
+
+    /// How long until a command that was asked to stop is killed; `None` when this session didn't ask it.
+    pub fn kill_in(&self, attempt: u64) -> Option<Duration> {
+        let mut asked = self.kill_at.iter();
+        let (_, at) = asked.find(|(asked, _)| *asked == attempt)?;
+        Some(at.saturating_sub(self.now.monotonic))
     }
 
     /// Kills what was asked to stop and didn't.

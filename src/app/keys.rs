@@ -751,7 +751,7 @@ const TABLE: &[Row] = &[
         &[],
         G::Write,
     ),
-    (A::Back, "back", "back", "", "esc", &[], G::Leave),
+    (A::Back, "back", "back", "back", "esc", &[], G::Leave),
     (
         A::Interrupt,
         "interrupt",

@@ -9,11 +9,11 @@ use tui_input::{Input as TextInput, InputRequest};
 use super::keys::{Action, Key, KeyCode};
 use super::view::{
     Menu, MenuChoice, Overlay, OverlayKind, Palette, PaletteChoice, PaletteItem, Prompt, Purpose,
-    Screen, Tone,
+    Said, Screen, Tone,
 };
 use super::{App, Effect};
 use crate::journal::{Answer, Ending, Event};
-use crate::runbook::StepIndex;
+use crate::runbook::{SectionIndex, StepIndex};
 
 /// For this long after an overlay opened keys are swallowed, so that type-ahead and held keys can't answer it.
 pub const DEAD_TIME: Duration = Duration::from_millis(300);
@@ -134,8 +134,8 @@ impl App {
     fn answer_prompt(&mut self, purpose: &Purpose, typed: &str) -> Result<Vec<Effect>, String> {
         match purpose {
             Purpose::Value(step) => return self.answer_value(*step, typed),
-            Purpose::SecondPerson(step, value, words) => {
-                return self.answer_second(*step, value.clone(), words.clone(), typed);
+            Purpose::SecondPerson(step, said) => {
+                return self.answer_second(*step, said.clone(), typed);
             }
             Purpose::StartRollback(rollback) => {
                 return self.answer_start_rollback(*rollback, typed);
@@ -185,13 +185,14 @@ impl App {
                     reason: Some(reason),
                 })
             }
-            Purpose::Signature(step, value) => self.record_done(
-                *step,
-                value.clone(),
-                Some(reason),
-                crate::journal::Basis::Attested,
-                None,
-            ),
+            Purpose::Signature(step, value) => {
+                let said = Said {
+                    value: value.clone(),
+                    signed: Some(reason),
+                    words: None,
+                };
+                self.finish_recording(*step, said)
+            }
             Purpose::Override(step) => self.attest(*step, reason),
             Purpose::Note(step) => {
                 let step = step.as_ref().map(id);
@@ -252,79 +253,74 @@ impl App {
     }
 
     fn choose(&mut self, choice: MenuChoice) -> Vec<Effect> {
-        let id = |step: StepIndex| self.run.runbook().step(step).id.clone();
         match choice {
-            MenuChoice::TakeOption(at, option) => {
-                let section = self.run.section_id(at);
-                let choice = self.run.runbook().section(at).choice.as_ref();
-                let option = choice
-                    .map(|choice| choice.options[option].id.clone())
-                    .unwrap_or_default();
-                self.record(Event::OptionChosen { section, option })
-            }
+            MenuChoice::TakeOption(at, option) => self.take_option(at, option),
             MenuChoice::Applies(step) => {
-                let step = id(step);
+                let step = self.run.runbook().step(step).id.clone();
                 self.record(Event::ApplicabilityAnswered {
                     step,
                     applies: true,
                     reason: None,
                 })
             }
-            MenuChoice::AppliesNot(step) => {
-                self.prompt(
-                    Purpose::NotApplicable(step),
-                    "It doesn't apply: why?",
-                    String::new(),
-                    "",
-                );
-                Vec::new()
+            MenuChoice::LostIsNotDone(step) => {
+                let step = self.run.runbook().step(step).id.clone();
+                let reason = "looked: it isn't done".to_owned();
+                self.record(Event::StepReopened { step, reason })
             }
+            MenuChoice::Decide(decision) => self.pick_decision(decision),
+            MenuChoice::Rollback(rollback) => self.pick_rollback(rollback),
+            MenuChoice::SendMessage(message) => self.send_message(message),
+            MenuChoice::StopAttempt(attempt) => self.stop_attempt(attempt),
+            MenuChoice::Leave => vec![Effect::Leave],
             MenuChoice::ListUndo => {
                 self.list_undo();
                 Vec::new()
             }
-            MenuChoice::Decide(decision) => self.pick_decision(decision),
-            MenuChoice::Rollback(rollback) => self.pick_rollback(rollback),
-            MenuChoice::FireTrigger(trigger) => {
-                let title = format!(
-                    "{}: what did you see?",
-                    self.run.runbook().triggers[trigger].title
-                );
-                self.prompt(Purpose::FireTrigger(trigger), &title, String::new(), "");
-                Vec::new()
-            }
-            MenuChoice::TakeRole(role) => {
-                let who = self
-                    .run
-                    .operator_of(&role)
-                    .unwrap_or(&self.options.operator)
-                    .to_owned();
-                let title = format!("Who is {role}?");
-                self.prompt(Purpose::TakeRole(role), &title, "a name".to_owned(), &who);
-                Vec::new()
-            }
-            MenuChoice::SendMessage(message) => self.send_message(message),
-            MenuChoice::StopAttempt(attempt) => self.stop_attempt(attempt),
-            MenuChoice::LostIsDone(step) => {
-                let title = "It is done: how do you know?";
-                self.prompt(
-                    Purpose::Override(step),
-                    title,
-                    "recorded as attested, with your words".to_owned(),
-                    "",
-                );
-                Vec::new()
-            }
-            MenuChoice::LostIsNotDone(step) => {
-                let step = id(step);
-                self.record(Event::StepReopened {
-                    step,
-                    reason: "looked: it isn't done".to_owned(),
-                })
-            }
-            MenuChoice::Leave => vec![Effect::Leave],
+            MenuChoice::AppliesNot(_)
+            | MenuChoice::FireTrigger(_)
+            | MenuChoice::TakeRole(_)
+            | MenuChoice::LostIsDone(_) => self.ask_for_words(choice),
             MenuChoice::Nothing => Vec::new(),
         }
+    }
+
+    fn take_option(&mut self, at: SectionIndex, option: usize) -> Vec<Effect> {
+        let section = self.run.section_id(at);
+        let choice = self.run.runbook().section(at).choice.as_ref();
+        let option = choice
+            .map(|choice| choice.options[option].id.clone())
+            .unwrap_or_default();
+        self.record(Event::OptionChosen { section, option })
+    }
+
+    /// Asks for what a choice needs beside itself.
+    fn ask_for_words(&mut self, choice: MenuChoice) -> Vec<Effect> {
+        let (purpose, title, hint, prefill) = match choice {
+            MenuChoice::AppliesNot(step) => {
+                let title = "It doesn't apply: why?".to_owned();
+                (Purpose::NotApplicable(step), title, "", String::new())
+            }
+            MenuChoice::LostIsDone(step) => {
+                let title = "It is done: how do you know?".to_owned();
+                let hint = "recorded as attested, with your words";
+                (Purpose::Override(step), title, hint, String::new())
+            }
+            MenuChoice::FireTrigger(trigger) => {
+                let name = &self.run.runbook().triggers[trigger].title;
+                let title = format!("{name}: what did you see?");
+                (Purpose::FireTrigger(trigger), title, "", String::new())
+            }
+            MenuChoice::TakeRole(role) => {
+                let who = self.run.operator_of(&role);
+                let who = who.unwrap_or(&self.options.operator).to_owned();
+                let title = format!("Who is {role}?");
+                (Purpose::TakeRole(role), title, "a name", who)
+            }
+            _ => return Vec::new(),
+        };
+        self.prompt(purpose, &title, hint.to_owned(), &prefill);
+        Vec::new()
     }
 
     fn palette_key(&mut self, mut palette: Palette, opened: Duration, key: Key) -> Vec<Effect> {
@@ -385,6 +381,7 @@ impl App {
             .filter(|binding| !matches!(binding.action, Action::Palette | Action::Back))
             .map(|binding| PaletteItem {
                 label: binding.name.to_owned(),
+                id: binding.id,
                 key: key_text(&binding.keys),
                 choice: PaletteChoice::Action(binding.action),
             })
@@ -397,6 +394,7 @@ impl App {
                 .enumerate()
                 .map(|(at, quick)| PaletteItem {
                     label: format!("run: {}", quick.title),
+                    id: "",
                     key: quick.command.level.name().to_owned(),
                     choice: PaletteChoice::QuickCommand(at),
                 }),
@@ -408,6 +406,7 @@ impl App {
                 .enumerate()
                 .map(|(at, link)| PaletteItem {
                     label: format!("open: {}", link.title),
+                    id: "",
                     key: String::new(),
                     choice: PaletteChoice::Link(at),
                 }),
@@ -415,6 +414,7 @@ impl App {
         if !palette.input.value().is_empty() {
             items.extend(self.run.forward_steps().map(|step| PaletteItem {
                 label: format!("{} {}", runbook.step(step).number, runbook.step(step).title),
+                id: "",
                 key: String::new(),
                 choice: PaletteChoice::Step(step),
             }));
@@ -453,6 +453,7 @@ fn is_guarded(kind: &OverlayKind) -> bool {
     }
 }
 
+/// The action's name in the configuration is its command: `:close` means that one, whatever else has the word in it.
 fn ranked(items: Vec<PaletteItem>, typed: &str) -> Vec<PaletteItem> {
     if typed.is_empty() {
         return items;
@@ -467,7 +468,7 @@ fn ranked(items: Vec<PaletteItem>, typed: &str) -> Vec<PaletteItem> {
             Some((pattern.score(text, &mut matcher)?, item))
         })
         .collect();
-    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    scored.sort_by_key(|(score, item)| (item.id != typed, std::cmp::Reverse(*score)));
     scored
         .into_iter()
         .take(MAXIMUM_MATCHES)

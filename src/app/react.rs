@@ -44,7 +44,19 @@ impl App {
     }
 
     fn follow_up(&mut self, entry: &Entry) -> Vec<Effect> {
-        match &entry.event {
+        if let Some(effects) = self.act_upon(&entry.event) {
+            return effects;
+        }
+        self.move_on(&entry.event);
+        if entry.by != AUTO {
+            self.after_own_act(entry);
+        }
+        Vec::new()
+    }
+
+    /// What the world gets to feel of an entry.
+    fn act_upon(&mut self, event: &Event) -> Option<Vec<Effect>> {
+        Some(match event {
             Event::AttemptStarted {
                 attempt,
                 step,
@@ -53,39 +65,47 @@ impl App {
                 ..
             } => {
                 let step = step.as_ref().and_then(|id| self.run.find(id));
-                return vec![Effect::Spawn(
-                    self.spawn(*attempt, step, *direction, command),
-                )];
+                let spawn = self.spawn(*attempt, step, *direction, command);
+                vec![Effect::Spawn(spawn)]
             }
-            Event::AttemptInterrupted { attempt } => {
-                self.kill_at
-                    .push((*attempt, self.now.monotonic + super::command::GRACE));
-                self.say(Tone::Warning, "asked to stop (TERM); KILL follows in 10 s");
-                return vec![Effect::Signal {
-                    attempt: *attempt,
-                    stop: Stop::Terminate,
-                }];
-            }
-            Event::AttemptEnded {
-                attempt, outcome, ..
-            } => self.after_end(*attempt, outcome),
-            Event::TriggerFired { trigger, .. } => return self.after_firing(trigger),
-            Event::DecisionOverdue { .. } => return self.after_overdue(),
-            Event::RollbackAnnounced { .. } => return self.after_announcement(),
-            Event::RollbackStarted { trigger, .. } => {
-                // What was measured before says nothing about the way back.
-                self.live.verified_since = None;
-                self.show(Screen::Rollback);
-                self.go_to_next();
-                self.after_beginning(trigger.is_some());
-            }
+            Event::AttemptInterrupted { attempt } => vec![self.ask_to_stop(*attempt)],
+            Event::TriggerFired { trigger, .. } => self.after_firing(trigger),
+            Event::DecisionOverdue { .. } => self.after_overdue(),
+            Event::RollbackAnnounced { .. } => self.after_announcement(),
             Event::RollbackVerified { .. } => {
                 self.live.restart_terms();
                 self.say(
                     Tone::Calm,
                     "rollback verified: the live checks are good again",
                 );
-                return vec![Effect::Bell];
+                vec![Effect::Bell]
+            }
+            _ => return None,
+        })
+    }
+
+    fn ask_to_stop(&mut self, attempt: u64) -> Effect {
+        let kill_at = self.now.monotonic + super::command::GRACE;
+        self.kill_at.push((attempt, kill_at));
+        self.say(Tone::Warning, "asked to stop (TERM); KILL follows in 10 s");
+        Effect::Signal {
+            attempt,
+            stop: Stop::Terminate,
+        }
+    }
+
+    /// What only the screen and the state behind it get to feel.
+    fn move_on(&mut self, event: &Event) {
+        match event {
+            Event::AttemptEnded {
+                attempt, outcome, ..
+            } => self.after_end(*attempt, outcome),
+            Event::RollbackStarted { trigger, .. } => {
+                // What was measured before says nothing about the way back.
+                self.live.verified_since = None;
+                self.show(Screen::Rollback);
+                self.go_to_next();
+                self.after_beginning(trigger.is_some());
             }
             Event::GateAnswered { gate, .. } => {
                 if let Some(at) = self.run.section_by_id(gate) {
@@ -98,39 +118,36 @@ impl App {
             Event::RunClosed { ending, .. } => self.say(Tone::Calm, closing_words(*ending)),
             Event::StatusSent { .. } => self.say(Tone::Calm, "status message copied and recorded"),
             Event::StepContradicted { step, evidence } => {
-                let number = self
-                    .run
-                    .find(step)
-                    .map(|step| self.run.runbook().step(step).number.clone());
+                let step = self.run.find(step);
+                let number = step.map(|step| self.run.runbook().step(step).number.clone());
                 let number = number.unwrap_or_default();
+                let Evidence {
+                    source, observed, ..
+                } = evidence;
                 self.say(
                     Tone::Warning,
-                    format!("{number} is [?]: {} {}", evidence.source, evidence.observed),
+                    format!("{number} is [?]: {source} {observed}"),
                 );
             }
             _ => {}
         }
-        if entry.by == AUTO {
-            Vec::new()
-        } else {
-            self.after_own_act(entry)
-        }
     }
 
-    fn after_own_act(&mut self, entry: &Entry) -> Vec<Effect> {
-        if matches!(
+    fn after_own_act(&mut self, entry: &Entry) {
+        let is_record = matches!(
             entry.event,
             Event::StepDone { .. }
                 | Event::StepWaived { .. }
                 | Event::StepSkipped { .. }
                 | Event::StepReopened { .. }
-        ) {
-            if self.run.is_rolling_back() {
-                self.go_to_next();
-            }
-            self.say(Tone::Calm, format!("saved: {}", sentence(&self.run, entry)));
+        );
+        if !is_record {
+            return;
         }
-        Vec::new()
+        if self.run.is_rolling_back() {
+            self.go_to_next();
+        }
+        self.say(Tone::Calm, format!("saved: {}", sentence(&self.run, entry)));
     }
 
     fn after_end(&mut self, attempt: u64, outcome: &crate::journal::Outcome) {
@@ -541,6 +558,7 @@ impl App {
             basis: crate::journal::Basis::Verified,
             value: Some(text::format_duration(needed)),
             signed: None,
+            second: None,
             evidence: Some(Evidence { observed, ..seen }),
             against: None,
         };
@@ -600,185 +618,5 @@ fn closing_words(ending: Ending) -> &'static str {
         Ending::Launched => "launched, and the run is closed. q leaves",
         Ending::RolledBack => "rolled back, and the run is closed. q leaves",
         Ending::Scrubbed => "scrubbed: the run is closed. q leaves",
-    }
-}
-
-/// An event in a few words, for the log.
-pub fn describe(event: &Event) -> String {
-    match event {
-        Event::RunOpened { title, .. } => format!("run opened: {title}"),
-        Event::RunResumed { host } => format!("run resumed on {host}"),
-        Event::TargetMoved { t0, reason } => {
-            format!("T-0 moved to {}: {reason}", t0.strftime("%H:%M:%S UTC"))
-        }
-        Event::RoleTaken { role, operator } => format!("{role} is {operator}"),
-        Event::HoldStarted { reason, gate } => {
-            format!(
-                "{}: {reason}",
-                if gate.is_some() {
-                    "planned hold"
-                } else {
-                    "HOLD"
-                }
-            )
-        }
-        Event::HoldReleased {} => "hold released".to_owned(),
-        Event::OptionChosen { section, option } => format!("chose {option} in {section}"),
-        Event::ApplicabilityAnswered {
-            step,
-            applies: true,
-            ..
-        } => format!("{step} applies"),
-        Event::ApplicabilityAnswered { step, reason, .. } => {
-            format!(
-                "{step} doesn't apply: {}",
-                reason.as_deref().unwrap_or("no reason given")
-            )
-        }
-        Event::StepDone {
-            step,
-            basis,
-            value,
-            signed,
-            against,
-            ..
-        } => {
-            let value = value
-                .as_ref()
-                .map(|value| format!(" = {value}"))
-                .unwrap_or_default();
-            let signed = signed
-                .as_ref()
-                .map(|who| format!(", signed by {who}"))
-                .unwrap_or_default();
-            let against = against
-                .as_ref()
-                .map(|red| format!(", OVER RED {}: {}", red.source, red.observed))
-                .unwrap_or_default();
-            format!("[x] {step}{value} ({}{signed}{against})", basis.name())
-        }
-        Event::StepContradicted { step, evidence } => {
-            format!("[?] {step}: {} {}", evidence.source, evidence.observed)
-        }
-        Event::StepWaived { step, reason } => format!("[-] waived {step}: {reason}"),
-        Event::StepSkipped { step, reason } => format!("passed over {step}: {reason}"),
-        Event::StepReopened { step, reason } if reason.is_empty() => {
-            format!("[ ] took back {step}")
-        }
-        Event::StepReopened { step, reason } => format!("[ ] reopened {step}: {reason}"),
-        Event::NoteAdded { text, .. } => format!("note: {text}"),
-        Event::TodoAdded { text, .. } => format!("TODO: {text}"),
-        Event::StatusSent { message, .. } => format!("status message {message} sent"),
-        _ => describe_trouble(event),
-    }
-}
-
-fn describe_trouble(event: &Event) -> String {
-    match event {
-        Event::AttemptStarted {
-            attempt,
-            step,
-            direction,
-            command,
-            ..
-        } => {
-            let verb = if *direction == Direction::Undo {
-                "undoes"
-            } else {
-                "runs"
-            };
-            let step = step
-                .as_ref()
-                .map_or_else(|| "quick command".to_owned(), ToString::to_string);
-            format!("#{attempt} {verb} {step}: {command}")
-        }
-        Event::AttemptInterrupted { attempt } => format!("#{attempt} asked to stop"),
-        Event::AttemptEnded {
-            attempt,
-            outcome,
-            took_ms,
-            ..
-        } => {
-            let took = text::format_duration(Duration::from_secs(took_ms / 1_000));
-            format!(
-                "#{attempt} {} after {took}",
-                super::command::explain(outcome)
-            )
-        }
-        Event::VerdictChanged {
-            source,
-            to,
-            observed,
-            ..
-        } => {
-            let mark = match to {
-                Verdict::Pass => "ok",
-                Verdict::Warn => "warn",
-                Verdict::Fail => "[!] fails",
-                Verdict::Unknown(_) => "[?] unknown",
-            };
-            format!("{source} {mark}: {observed}")
-        }
-        Event::BaselineCaptured {
-            metric,
-            median,
-            low,
-            high,
-        } => {
-            format!("baseline of {metric}: {median:.2} ({low:.2} to {high:.2})")
-        }
-        Event::TriggerFired { trigger, because } => format!("TRIGGER {trigger}: {because}"),
-        Event::DecisionOverdue { trigger } => format!("decision about {trigger} is overdue"),
-        Event::Decided {
-            decision, reason, ..
-        } if reason.is_empty() => format!("decided: {}", decision.words()),
-        Event::Decided {
-            decision, reason, ..
-        } => format!("decided: {}: {reason}", decision.words()),
-        Event::RollbackAnnounced { rollback, trigger } => {
-            format!("ROLLBACK {rollback} begins by itself in 10 s: {trigger}")
-        }
-        Event::RollbackHandedOver { reason, .. } => format!("nothing goes by itself: {reason}"),
-        Event::RollbackStarted {
-            rollback,
-            trigger: Some(trigger),
-            ..
-        } => format!("ROLLBACK {rollback} started by itself: {trigger}"),
-        Event::RollbackStarted {
-            rollback, typed, ..
-        } => format!("ROLLBACK {rollback} started, typed {typed:?}"),
-        Event::RollbackVerified { rollback, .. } => format!("rollback {rollback} verified"),
-        Event::RollbackAttested { rollback, reason } => {
-            format!("rollback {rollback} closed by word: {reason}")
-        }
-        Event::GateAnswered {
-            role,
-            answer,
-            reason,
-            ..
-        } => {
-            let answer = match answer {
-                crate::journal::Answer::Go => "GO",
-                crate::journal::Answer::NoGo => "NO-GO",
-                crate::journal::Answer::Absent => "absent",
-            };
-            let reason = reason
-                .as_ref()
-                .map(|reason| format!(": {reason}"))
-                .unwrap_or_default();
-            format!("{role} says {answer}{reason}")
-        }
-        Event::GateReset { gate } => format!("poll {gate} starts over"),
-        Event::Recycled { steps, reason } => {
-            let opened = match steps.len() {
-                1 => "1 step opens".to_owned(),
-                more => format!("{more} steps open"),
-            };
-            format!("recycled, {opened} again: {reason}")
-        }
-        Event::RunClosed { reason, .. } if reason.is_empty() => "run closed".to_owned(),
-        Event::RunClosed { reason, .. } => format!("run closed: {reason}"),
-        Event::Unrecognised { name, .. } => format!("{name} (from a later version)"),
-        _ => String::new(),
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tui_input::Input as TextInput;
 
 use super::keys::Action;
-use super::view::{Menu, MenuChoice, MenuItem, OverlayKind, Purpose, Row, Screen, Tone};
+use super::view::{Menu, MenuChoice, MenuItem, OverlayKind, Purpose, Row, Said, Screen, Tone};
 use super::{App, Effect};
 use crate::check::Verdict;
 use crate::journal::{Basis, Ending, Event, Evidence};
@@ -192,7 +192,7 @@ impl App {
         if !self.live.proofs(step).is_empty() {
             return self.record_proved_step(step);
         }
-        self.finish_recording(step, None)
+        self.finish_recording(step, Said::default())
     }
 
     fn ask_signature(&mut self, step: StepIndex, value: Option<String>) {
@@ -234,7 +234,7 @@ impl App {
         let definition = self.run.runbook().step(step);
         if missing.is_empty() && definition.soak.is_none() {
             return if definition.second {
-                self.finish_recording(step, None)
+                self.finish_recording(step, Said::default())
             } else {
                 self.verify(step).into_iter().collect()
             };
@@ -310,29 +310,12 @@ impl App {
             self.ask_signature(step, Some(value));
             return Ok(Vec::new());
         }
-        Ok(self.finish_recording(step, Some(value)))
-    }
-
-    pub(super) fn record_done(
-        &mut self,
-        step: StepIndex,
-        value: Option<String>,
-        signed: Option<String>,
-        basis: Basis,
-        evidence: Option<Evidence>,
-    ) -> Vec<Effect> {
-        let against = (basis == Basis::Attested)
-            .then(|| self.against(step))
-            .flatten();
-        let step = self.run.runbook().step(step).id.clone();
-        self.record(Event::StepDone {
-            step,
-            basis,
+        let value = Some(value);
+        let said = Said {
             value,
-            signed,
-            evidence,
-            against,
-        })
+            ..Said::default()
+        };
+        Ok(self.finish_recording(step, said))
     }
 
     /// Proves a step by what its checks and metrics say now.
@@ -353,6 +336,7 @@ impl App {
                 basis,
                 value,
                 signed: None,
+                second: None,
                 evidence: Some(evidence),
                 against: None,
             },

@@ -3,7 +3,7 @@
 //! The journal names things by their ids, which never change; the screen and `tminus log` name them as the checklist
 //! does. Ids are replaced in the event, not in the finished words, where an id like `check` may stand for itself.
 
-use super::react::describe;
+use super::describe::describe;
 use crate::journal::{Entry, Event};
 use crate::run::Run;
 use crate::runbook::StepId;

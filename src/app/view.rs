@@ -181,8 +181,8 @@ pub enum Purpose {
     Value(StepIndex),
     /// Who signs a step, after its value.
     Signature(StepIndex, Option<String>),
-    /// The initials of the second person for a step that needs one, after its value, or after how somebody knows.
-    SecondPerson(StepIndex, Option<String>, Option<String>),
+    /// The initials of the second person for a step that needs one, after everything else.
+    SecondPerson(StepIndex, Said),
     /// Why a step is waived.
     Waive(StepIndex),
     /// Why a step is passed over.
@@ -221,6 +221,17 @@ pub enum Purpose {
     Search,
     /// The directory that takes the run when its disk has failed.
     WriteElsewhere,
+}
+
+/// What was said of a step before its second person is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The value that was measured.
+    pub value: Option<String>,
+    /// Who signed.
+    pub signed: Option<String>,
+    /// How somebody knows that it is done.
+    pub words: Option<String>,
 }
 
 impl Purpose {
@@ -363,6 +374,8 @@ pub struct Palette {
 pub struct PaletteItem {
     /// What it is called.
     pub label: String,
+    /// An action's name in the configuration; empty for what isn't one.
+    pub id: &'static str,
     /// Its key.
     pub key: String,
     /// What picking it does.

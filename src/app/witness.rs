@@ -3,47 +3,79 @@
 //! Who acts can never be the second person, however they spell their name: four eyes are only worth something when
 //! they belong to two.
 
-use super::view::Purpose;
+use super::view::{Purpose, Said};
 use super::{App, Effect};
 use crate::check::Verdict;
-use crate::journal::{Basis, Evidence};
+use crate::journal::{Basis, Event, Evidence};
 use crate::runbook::StepIndex;
 
 impl App {
     pub(super) fn answer_second(
         &mut self,
         step: StepIndex,
-        value: Option<String>,
-        words: Option<String>,
+        said: Said,
         typed: &str,
     ) -> Result<Vec<Effect>, String> {
-        let initials = Some(self.check_second_person(typed)?);
-        if let Some(words) = words {
-            let evidence = Some(self.said(words));
-            return Ok(self.record_done(step, value, initials, Basis::Attested, evidence));
-        }
-        let proofs = self.live.proofs(step);
-        let is_proved = !proofs.is_empty()
-            && value.is_none()
-            && proofs
-                .iter()
-                .all(|&proof| self.live.verdict(proof, self.now) == Verdict::Pass);
-        Ok(if is_proved {
-            let evidence = Some(self.evidence(&proofs));
-            self.record_done(step, value, initials, Basis::Verified, evidence)
-        } else {
-            self.record_done(step, value, initials, Basis::Attested, None)
-        })
+        let second = self.check_second_person(typed)?;
+        Ok(self.record_said(step, said, Some(second)))
     }
 
     /// A person speaks for a step that should have proved itself; the words stay with it as its evidence.
     pub(super) fn attest(&mut self, step: StepIndex, words: String) -> Vec<Effect> {
-        if self.run.runbook().step(step).second {
-            self.ask_second(step, None, Some(words));
-            return Vec::new();
+        let words = Some(words);
+        self.finish_recording(
+            step,
+            Said {
+                words,
+                ..Said::default()
+            },
+        )
+    }
+
+    /// Records a step for which everything is said, or asks for the second person that it needs.
+    pub(super) fn finish_recording(&mut self, step: StepIndex, said: Said) -> Vec<Effect> {
+        if !self.run.runbook().step(step).second {
+            return self.record_said(step, said, None);
         }
-        let evidence = Some(self.said(words));
-        self.record_done(step, None, None, Basis::Attested, evidence)
+        let title = &self.run.runbook().step(step).title;
+        let title = format!("{title}: a second person's initials");
+        let hint = format!("not {}'s own", self.options.operator);
+        self.prompt(Purpose::SecondPerson(step, said), &title, hint, "");
+        Vec::new()
+    }
+
+    /// Where people had nothing to say but yes, checks that pass now are the proof.
+    fn record_said(&mut self, step: StepIndex, said: Said, second: Option<String>) -> Vec<Effect> {
+        let is_proved = said == Said::default() && self.is_proved_now(step);
+        let (basis, evidence, against) = if is_proved {
+            let proofs = self.live.proofs(step);
+            (Basis::Verified, Some(self.evidence(&proofs)), None)
+        } else {
+            let words = said.words.map(|words| self.said(words));
+            (Basis::Attested, words, self.against(step))
+        };
+        // Where nobody signs, the initials stand for the signature.
+        let (signed, second) = match said.signed {
+            Some(signed) => (Some(signed), second),
+            None => (second, None),
+        };
+        let value = said.value;
+        let step = self.run.runbook().step(step).id.clone();
+        self.record(Event::StepDone {
+            step,
+            basis,
+            value,
+            signed,
+            second,
+            evidence,
+            against,
+        })
+    }
+
+    fn is_proved_now(&self, step: StepIndex) -> bool {
+        let proofs = self.live.proofs(step);
+        let passes = |&proof| self.live.verdict(proof, self.now) == Verdict::Pass;
+        !proofs.is_empty() && proofs.iter().all(passes)
     }
 
     fn said(&self, words: String) -> Evidence {
@@ -52,13 +84,6 @@ impl App {
             observed: words,
             at: self.now.wall,
         }
-    }
-
-    fn ask_second(&mut self, step: StepIndex, value: Option<String>, words: Option<String>) {
-        let title = &self.run.runbook().step(step).title;
-        let title = format!("{title}: a second person's initials");
-        let hint = format!("not {}'s own", self.options.operator);
-        self.prompt(Purpose::SecondPerson(step, value, words), &title, hint, "");
     }
 
     /// Accepts the initials of somebody else.
@@ -71,18 +96,6 @@ impl App {
             return Err("that is you: a second person has to confirm".to_owned());
         }
         Ok(typed.to_owned())
-    }
-
-    pub(super) fn finish_recording(
-        &mut self,
-        step: StepIndex,
-        value: Option<String>,
-    ) -> Vec<Effect> {
-        if self.run.runbook().step(step).second {
-            self.ask_second(step, value, None);
-            return Vec::new();
-        }
-        self.record_done(step, value, None, Basis::Attested, None)
     }
 }
 

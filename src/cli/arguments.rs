@@ -225,6 +225,9 @@ pub struct Lint {
     /// Files, or names of runbooks; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<String>,
+    /// The runbook as it was, to find steps that lost their id; without it the newest run's copy
+    #[arg(long, value_name = "OLD")]
+    pub against: Option<String>,
     /// Warnings count as findings too
     #[arg(long)]
     pub strict: bool,

@@ -3,7 +3,6 @@
 //! Everything that depends on the environment is read here, once, in the order flag, environment, project, user.
 
 use std::env;
-use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,7 @@ use directories::ProjectDirs;
 
 use super::arguments::Common;
 use super::failure::Failure;
-use super::output;
+use super::{output, reading};
 use crate::config::{ColorWhen, Config, Scope};
 use crate::journal::AUTO;
 use crate::runtime::store::Store;
@@ -203,12 +202,12 @@ fn read_config(directories: Option<&ProjectDirs>, color: ColorWhen) -> (Config, 
 fn nearest_project_file(from: &Path) -> Option<PathBuf> {
     from.ancestors()
         .map(|folder| folder.join(".tminus.toml"))
-        .find(|path| path.is_file())
+        .find(|path| path.exists())
 }
 
 fn read_file(path: &Path, scope: Scope, color: ColorWhen, notices: &mut Vec<String>) -> Config {
     let name = path.display().to_string();
-    let text = match fs::read_to_string(path) {
+    let text = match reading::open(path).and_then(io::read_to_string) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Config::default(),
         Err(error) => {

@@ -6,14 +6,11 @@ use std::borrow::Cow;
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::OFlags;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::{import, output};
+use super::{import, output, reading};
 use crate::runbook::text::nearest;
 use crate::runbook::{Loaded, Runbook, load};
 
@@ -224,7 +221,13 @@ pub fn read_raw(path: &str) -> Result<Source, Failure> {
             .hint(hint)
     };
     let mut bytes = Vec::new();
-    let file = open(path).map_err(failed)?;
+    let opened = if path.starts_with("/dev/fd/") {
+        // What the shell puts in place of `<(command)` is a pipe, and meant to be read.
+        File::open(path)
+    } else {
+        reading::open(Path::new(path))
+    };
+    let file = opened.map_err(failed)?;
     file.take(MOST_READ)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
@@ -240,27 +243,6 @@ pub fn read_raw(path: &str) -> Result<Source, Failure> {
         folder: absolute.parent().map_or_else(PathBuf::new, Path::to_owned),
         notice: None,
     })
-}
-
-/// Opens a file. A pipe that nobody writes to would keep us waiting, and a device never ends; what the shell puts in
-/// place of `<(command)` is a pipe too, and is read.
-fn open(path: &str) -> io::Result<File> {
-    if path.starts_with("/dev/fd/") {
-        return File::open(path);
-    }
-    let waiting_for_nobody = OFlags::NONBLOCK.bits().cast_signed();
-    let file = File::options()
-        .read(true)
-        .custom_flags(waiting_for_nobody)
-        .open(path)?;
-    let kind = file.metadata()?.file_type();
-    if kind.is_file() || kind.is_dir() {
-        return Ok(file);
-    }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "it is a pipe or a device, not a file",
-    ))
 }
 
 fn read_standard_input() -> Result<Source, Failure> {

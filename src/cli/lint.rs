@@ -12,8 +12,9 @@ use super::context::Context;
 use super::failure::{Exit, Failure, Outcome};
 use super::library::{self, Source};
 use super::output;
-use crate::runbook::DiagnosticLevel;
+use crate::journal::Event;
 use crate::runbook::diagnostic::Finding;
+use crate::runbook::{DiagnosticLevel, Runbook, load};
 
 #[derive(Serialize)]
 struct Findings {
@@ -23,16 +24,23 @@ struct Findings {
 /// `tminus lint`.
 ///
 /// # Errors
-/// When the findings can't be written. A file that can't be read is told and makes the exit code 2, but keeps no
+/// When the findings can't be written, or what to compare with can't be loaded. A file that can't be read is told and makes the exit code 2, but keeps no
 /// other from being read.
 pub fn lint(context: &Context, arguments: &arguments::Lint) -> Outcome {
     let mut findings = Vec::new();
     let mut drawn = String::new();
     let mut unreadable = 0;
+    let against = arguments.against.as_deref();
+    let against = against.map(|old| find(context, old)?.runbook(context));
+    let against = against.transpose()?;
     for file in &arguments.files {
         match find(context, file) {
             Ok(source) => {
-                let loaded = source.load();
+                let mut loaded = source.load();
+                let before = against.clone().or_else(|| last_run_of(context, &source));
+                if let Some(before) = before {
+                    loaded.compare_ids(&before);
+                }
                 drawn.push_str(&loaded.render(context.colors(&io::stdout())));
                 findings.extend(loaded.findings());
             }
@@ -58,6 +66,18 @@ fn find(context: &Context, file: &str) -> Result<Source, Failure> {
         return library::read(file);
     }
     library::find_named(context, file).unwrap_or_else(|| library::read(file))
+}
+
+/// The runbook as its newest run froze it. Runs that can't be read are no reason to find nothing else.
+fn last_run_of(context: &Context, source: &Source) -> Option<Runbook> {
+    let runs = context.store.list().ok()?.into_iter();
+    let newest = runs
+        .filter_map(|listed| Some((listed.run, listed.ends.ok()?.first.event)))
+        .find(|(_, event)| {
+            matches!(event, Event::RunOpened { runbook, .. } if *runbook == source.name)
+        });
+    let frozen = context.store.read(&newest?.0).ok()?.runbook().ok()?;
+    load("runbook.toml", &frozen).runbook
 }
 
 fn count(findings: &[Finding], level: DiagnosticLevel) -> usize {

@@ -7,7 +7,7 @@ use super::arguments;
 use super::context::Context;
 use super::failure::{Exit, Failure, Outcome};
 use super::{output, runs};
-use crate::app::react::describe;
+use crate::app::describe::describe;
 use crate::app::sentence::sentence;
 use crate::journal::{Entry, Event, codec};
 use crate::run::Run;

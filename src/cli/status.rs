@@ -2,6 +2,7 @@
 //!
 //! It takes no lock and changes nothing, so it can be asked at any time by anybody who may read the files.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -14,7 +15,9 @@ use super::failure::{Exit, Outcome};
 use super::log::line;
 use super::{output, runs};
 use crate::app::command::explain;
-use crate::journal::Answer;
+use crate::app::sentence::sentence;
+use crate::check::Verdict;
+use crate::journal::{Answer, Entry, Event};
 use crate::run::progress::Count;
 use crate::run::rollback::RollbackStage;
 use crate::run::{Attempt, Run, Status};
@@ -330,7 +333,7 @@ fn summary(run: &Run, attempts: &[Unrecorded<'_>], now: Timestamp) -> String {
 /// The most steps that are named as wrong; the screen has all of them.
 const WRONG_STEPS: usize = 3;
 
-/// What is known to be wrong, worst first: triggers that wait for a decision, then steps.
+/// What is known to be wrong, worst first: triggers that wait for a decision, then steps, then checks and metrics.
 fn wrong(run: &Run) -> Vec<String> {
     let mut wrong: Vec<String> = run
         .pending_triggers()
@@ -342,6 +345,7 @@ fn wrong(run: &Run) -> Vec<String> {
         let steps = steps.filter(|&step| run.status(step) == status);
         wrong.extend(steps.map(|step| format!("{} {}", status.mark(), named(run, step))));
     }
+    wrong.extend(failing(run).map(|entry| sentence(run, entry)));
     let most = WRONG_STEPS + run.pending_triggers().count();
     let hidden = wrong.len().saturating_sub(most);
     wrong.truncate(most);
@@ -356,6 +360,18 @@ fn wrong(run: &Run) -> Vec<String> {
     lines
         .map(|(label, what)| format!("{label:8} {what}"))
         .collect()
+}
+
+/// For each check and metric whose last verdict was a failure, the entry that says so.
+fn failing(run: &Run) -> impl Iterator<Item = &Entry> {
+    let mut latest: BTreeMap<&str, (Verdict, &Entry)> = BTreeMap::new();
+    for entry in &run.log {
+        if let Event::VerdictChanged { source, to, .. } = &entry.event {
+            latest.insert(source, (*to, entry));
+        }
+    }
+    let failing = latest.into_values().filter(|(to, _)| *to == Verdict::Fail);
+    failing.map(|(_, entry)| entry)
 }
 
 /// A step by its number and title.

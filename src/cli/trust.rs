@@ -56,8 +56,8 @@ pub fn trust(context: &Context, arguments: &arguments::Trust) -> Outcome {
     Ok(Exit::Ok)
 }
 
-/// Makes sure that a runbook is trusted before anything of it is run or contacted: it is bundled, was trusted as it
-/// is, `given` (`--trust`) says so, or the operator agrees now.
+/// Makes sure that a runbook is trusted before anything of it is run or contacted: it is bundled, does nothing that
+/// wants trust, was trusted as it is, `given` (`--trust`) says so, or the operator agrees now.
 ///
 /// # Errors
 /// When it isn't, and nobody agrees. Exit code 7.
@@ -67,7 +67,7 @@ pub fn require(
     runbook: &Runbook,
     given: bool,
 ) -> Result<(), Failure> {
-    if source.is_bundled() {
+    if source.is_bundled() || Disclosure::of(runbook).is_empty() {
         return Ok(());
     }
     if is_standard_input(source) {
@@ -112,9 +112,7 @@ fn refuse_standard_input(source: &Source) -> Result<(), Failure> {
 fn show(source: &Source, runbook: &Runbook, standing: &Standing) {
     output::draw(&format!("{}\n", visible(&source.name)));
     output::draw(&Disclosure::of(runbook).to_string());
-    output::draw(
-        "Scripts and programs that its commands call are not part of this: look at them too.\n",
-    );
+    output::draw("Not shown: scripts and programs that its commands call. Look at them too.\n");
     if let Standing::Changed { trusted } = standing {
         output::draw("\nIt was changed since it was trusted:\n");
         output::draw(&difference(trusted, &source.bytes));

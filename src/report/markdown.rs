@@ -504,6 +504,7 @@ fn records(run: &Run, index: StepIndex) -> Vec<String> {
     }
     words.extend(state.value.iter().map(|value| format!("value {value}")));
     words.extend(state.signed.iter().map(|name| format!("signed {name}")));
+    words.extend(state.second.iter().map(|name| format!("second {name}")));
     if let (Some(Basis::Verified), Some(evidence)) = (state.basis, &state.evidence) {
         words.push(format!(
             "verified by {}: {}",
@@ -674,6 +675,7 @@ steps = [
                 basis: Basis::Attested,
                 value: Some("42".to_owned()),
                 signed: None,
+                second: None,
                 evidence: None,
                 against: None,
             },
@@ -712,6 +714,7 @@ steps = [
             basis: Basis::Attested,
             value: None,
             signed: None,
+            second: None,
             evidence: None,
             against: Some(Evidence {
                 source: "metric size".to_owned(),

@@ -59,8 +59,10 @@ pub struct StepState {
     pub basis: Option<Basis>,
     /// The recorded value.
     pub value: Option<String>,
-    /// Initials of the second person, or who signed.
+    /// Who signed; for a step that nobody signs, the initials of the second person.
     pub signed: Option<String>,
+    /// Initials of the second person for a step that was signed too.
+    pub second: Option<String>,
     /// Who recorded the present state.
     pub by: Option<String>,
     /// When.
@@ -142,6 +144,7 @@ impl Run {
                 basis,
                 value,
                 signed,
+                second,
                 evidence,
                 against,
             } => self.change(entry, step, |state| {
@@ -149,6 +152,7 @@ impl Run {
                 state.basis = Some(*basis);
                 state.value.clone_from(value);
                 state.signed.clone_from(signed);
+                state.second.clone_from(second);
                 state.evidence.clone_from(evidence);
                 state.against.clone_from(against);
                 state.reason = None;

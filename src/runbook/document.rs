@@ -369,7 +369,7 @@ pub struct Document {
     /// Where to look.
     #[serde(default)]
     pub link: Vec<Located<LinkTable>>,
-    /// Recurring lists; `tminus due` says which are due.
+    /// Recurring lists: what is done again and again after the launch.
     #[serde(default)]
     pub upkeep: Vec<Located<UpkeepTable>>,
     /// Rehearsals.
@@ -576,7 +576,7 @@ pub struct GrpcTable {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "WebSocket")]
 pub struct WebSocketTable {
-    /// `ws://` or `wss://` URL.
+    /// `ws://` or `wss://` URL; `http` and `https` mean the same.
     #[schemars(required)]
     pub url: Option<Text>,
 }

@@ -11,6 +11,7 @@ mod exported;
 mod fields;
 mod marks;
 mod outline;
+mod roles;
 mod shell;
 mod source;
 mod stage;

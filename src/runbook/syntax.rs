@@ -59,6 +59,7 @@ impl Damage {
             lost: slug(&lost),
         };
         damage.add_duplicates(text);
+        damage.doubtful = joined(damage.doubtful);
         damage.errors.sort_by_key(|error| error.span.start);
         damage
     }
@@ -94,8 +95,7 @@ impl Damage {
     /// Whether a mistake is one of its own, and not caused by what the broken entries took with them.
     pub(super) fn leaves(&self, diagnostic: &Diagnostic, text: &str) -> bool {
         let place = diagnostic.span.start;
-        let in_doubt = self.doubtful.iter().any(|range| range.contains(&place));
-        if in_doubt || diagnostic.level == Level::Warning {
+        if holds(&self.doubtful, place) || diagnostic.level == Level::Warning {
             return false;
         }
         if diagnostic.code == "unknown-reference" || diagnostic.code == "unknown-variable" {
@@ -115,13 +115,30 @@ impl Damage {
 
     /// The innermost table around a place, with the tables below it.
     fn around(&self, place: usize) -> Range<usize> {
-        let around = self
-            .tables
-            .iter()
-            .rev()
-            .find(|table| table.contains(&place));
+        let before = self.tables.partition_point(|table| table.start <= place);
+        let mut begun = self.tables[..before].iter().rev();
+        let around = begun.find(|table| table.contains(&place));
         around.cloned().unwrap_or(0..self.rest.len())
     }
+}
+
+/// Ranges in order, those that overlap as one.
+fn joined(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// Whether one of these ranges, which don't overlap and are in order, holds a place.
+fn holds(ranges: &[Range<usize>], place: usize) -> bool {
+    let before = ranges.partition_point(|range| range.start <= place);
+    before > 0 && ranges[before - 1].contains(&place)
 }
 
 /// Mistakes that a part lost to a syntax error can't have caused.

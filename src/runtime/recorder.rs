@@ -109,13 +109,15 @@ fn words_of(event: &mut Event) -> Vec<&mut String> {
         Event::StepDone {
             value,
             signed,
+            second,
             evidence,
             against,
             ..
         } => {
             let seen = evidence.iter_mut().chain(against);
             let observed = seen.map(|evidence| &mut evidence.observed);
-            value.iter_mut().chain(signed).chain(observed).collect()
+            let people = signed.iter_mut().chain(second);
+            value.iter_mut().chain(people).chain(observed).collect()
         }
         Event::StepContradicted {
             evidence: Evidence { observed, .. },

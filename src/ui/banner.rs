@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::pen::Pen;
-use super::text::{between, filled, stopwatch};
+use super::text::{between, filled, stopwatch, visible, width};
 use super::theme::Theme;
 use crate::app::keys::Action;
 use crate::app::unattended::Doing;
@@ -19,6 +19,8 @@ use crate::runbook::TriggerMode;
 pub struct Banner {
     /// What has happened.
     pub text: String,
+    /// More about it, where there is room for more than its beginning.
+    pub detail: String,
     /// What to do, at the right end; kept when the line is short.
     pub answer: String,
     /// How it looks.
@@ -54,6 +56,7 @@ pub fn banners(app: &App, theme: &Theme) -> Vec<Banner> {
 fn not_saved(message: &str, answer: &str, theme: &Theme) -> Banner {
     Banner {
         text: format!("NOT SAVED: {message}"),
+        detail: String::new(),
         answer: answer.to_owned(),
         style: theme.banner,
     }
@@ -63,6 +66,7 @@ fn not_saved(message: &str, answer: &str, theme: &Theme) -> Banner {
 fn blind(why: &str, theme: &Theme) -> Banner {
     Banner {
         text: format!("BLIND {why}: nothing beyond this machine is seen"),
+        detail: String::new(),
         answer: "triggers disarmed".to_owned(),
         style: theme.banner,
     }
@@ -73,7 +77,7 @@ fn blind(why: &str, theme: &Theme) -> Banner {
 fn unasked(app: &App, doing: Doing, theme: &Theme) -> Banner {
     let runbook = app.run.runbook();
     let title = |text: &str| filled(text, &app.run.variables).into_owned();
-    let (text, verb) = match doing {
+    let (text, detail, verb) = match doing {
         Doing::Counting {
             trigger,
             rollback,
@@ -82,14 +86,15 @@ fn unasked(app: &App, doing: Doing, theme: &Theme) -> Banner {
             let seconds = left.as_secs_f64().ceil();
             let rollback = title(&runbook.rollbacks[rollback].title);
             let trigger = title(&runbook.triggers[trigger].title);
-            let text = format!("ROLLBACK IN {seconds} s  {rollback} begins by itself: {trigger}");
-            (text, "stops it")
+            let text = format!("ROLLBACK IN {seconds} s  {rollback} begins by itself");
+            (text, trigger, "stops it")
         }
         Doing::Walking { step, waits } => {
             let step = runbook.step(step);
             let waits = if waits { "waits for you at " } else { "" };
             let words = format!("{waits}{} {}", step.number, title(&step.title));
-            (format!("ROLLING BACK BY ITSELF  {words}"), "takes over")
+            let text = format!("ROLLING BACK BY ITSELF  {words}");
+            (text, String::new(), "takes over")
         }
     };
     let answer = if app.options.read_only {
@@ -99,6 +104,7 @@ fn unasked(app: &App, doing: Doing, theme: &Theme) -> Banner {
     };
     Banner {
         text,
+        detail,
         answer,
         style: theme.banner,
     }
@@ -131,7 +137,8 @@ fn fired(app: &App, theme: &Theme, trigger: usize) -> Banner {
     };
     let style = if advises { theme.warning } else { theme.banner };
     Banner {
-        text: format!("{word} {title}: {because}"),
+        text: format!("{word} {title}"),
+        detail: because.to_owned(),
         answer: format!("{time}  {key}"),
         style,
     }
@@ -145,6 +152,9 @@ fn overdue(app: &App, late: Duration) -> String {
         None => format!("decision {late}"),
     }
 }
+
+/// With fewer cells the beginning of a longer detail says nothing.
+const LEAST_DETAIL: usize = 24;
 
 /// Draws as many banners as there are rows; the last row says how many more there are.
 pub fn draw(banners: &[Banner], area: Rect, buffer: &mut Buffer) {
@@ -160,5 +170,10 @@ pub fn draw(banners: &[Banner], area: Rect, buffer: &mut Buffer) {
         pen.shade(banner.style)
             .right(&format!("{more}{} ", banner.answer), banner.style);
         pen.skip(1).put(&banner.text, banner.style);
+        let cells = width(&visible(&banner.detail));
+        if cells > 0 && pen.room() > (cells + 2).min(LEAST_DETAIL) {
+            pen.put(": ", banner.style)
+                .put(&banner.detail, banner.style);
+        }
     }
 }

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::glance::Glance;
-use super::layout::{self, Frame};
+use super::layout::{self, Frame, Wanted};
 use super::theme::Theme;
 use super::{deadlines, detail, health, items, log, metrics, owed, people, sections, strip};
 use crate::app::App;
@@ -26,7 +26,7 @@ pub fn draw(
         draw_zoomed(app, theme, glance, frame.body, buffer);
         return;
     }
-    let board = layout::board(area, frame, app.view.details);
+    let board = layout::board(area, frame, wanted(app));
     items::draw(app, theme, glance, board.items, buffer);
     let panels: [(Rect, DrawPanel); 9] = [
         (board.sections, sections::draw),
@@ -43,6 +43,16 @@ pub fn draw(
         if !area.is_empty() {
             draw(app, theme, glance, area, buffer);
         }
+    }
+}
+
+/// What the board has to have room for.
+pub fn wanted(app: &App) -> Wanted {
+    let runbook = app.run.runbook();
+    Wanted {
+        details: app.view.details,
+        checks: runbook.checks.len(),
+        metrics: runbook.metrics.len(),
     }
 }
 

@@ -42,6 +42,7 @@ pub fn draw(app: &App, theme: &Theme, glance: &Glance, area: Rect, buffer: &mut 
         buffer,
         Titles {
             left: "Deadlines",
+            right: if area.width >= 38 { "UTC" } else { "" },
             ..Titles::default()
         },
     );
@@ -69,7 +70,7 @@ impl Deadline {
 }
 
 /// Seconds count only for what is near; what is far away stands still, or nothing would be found in the list.
-fn time_left(time: Duration) -> String {
+pub fn time_left(time: Duration) -> String {
     if time < Duration::from_mins(10) {
         stopwatch(time)
     } else {

@@ -1,5 +1,7 @@
 //! The line under the cursor in full: why it matters, what it runs, what proves it, what came of it.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -240,7 +242,10 @@ fn draw_evidence(sheet: &mut Sheet<'_>, step: StepIndex) {
     if let Some((attempt, outcome)) =
         attempt.and_then(|attempt| Some((attempt, attempt.outcome.as_ref()?)))
     {
-        let took = stopwatch(std::time::Duration::from_millis(attempt.took_ms));
+        let took = match outcome.was_seen() {
+            true => format!(" in {}", stopwatch(Duration::from_millis(attempt.took_ms))),
+            false => String::new(),
+        };
         let style = if outcome.is_success() {
             theme.text
         } else {
@@ -248,7 +253,7 @@ fn draw_evidence(sheet: &mut Sheet<'_>, step: StepIndex) {
         };
         sheet.fact(
             "last run",
-            &format!("#{} {} in {took}", attempt.number, explain(outcome)),
+            &format!("#{} {}{took}", attempt.number, explain(outcome)),
             style,
         );
     }

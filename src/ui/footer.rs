@@ -10,7 +10,7 @@ use super::text::{filled, width};
 use super::theme::Theme;
 use super::unseen;
 use crate::app::App;
-use crate::app::keys::{Action, Binding};
+use crate::app::keys::{Action, Binding, Place};
 use crate::app::view::{Screen, Tone};
 use crate::check::Verdict;
 use crate::runbook::StepIndex;
@@ -29,8 +29,11 @@ pub fn draw_coach(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Draws what was said last; when nothing was, what is wrong with the step under the cursor, or why it matters.
-pub fn draw_message(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+/// Draws what was said last; when nothing was, what is wrong with the step under the cursor, or, when it `describes`
+/// the step, what it is and why it matters.
+///
+/// Said twice on one screen it would only cost the line its calm.
+pub fn draw_message(app: &App, theme: &Theme, describes: bool, area: Rect, buffer: &mut Buffer) {
     let mut pen = Pen::new(buffer, area, 0);
     let notice = app.view.notice.as_ref().filter(|notice| {
         let shown = app.now.monotonic.saturating_sub(notice.at);
@@ -44,22 +47,21 @@ pub fn draw_message(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         pen.put(&notice.text, theme.tone(notice.tone));
     } else if let Some(step) = pointed(app) {
         let definition = app.run.runbook().step(step);
-        pen.put(&definition.number, theme.dim).skip(1);
-        match trouble(app, step) {
-            Some((verdict, words)) => {
-                pen.put(&words, theme.verdict(verdict));
-                put_answers(app, theme, &mut pen);
-                &mut pen
+        let number = &definition.number;
+        if let Some((verdict, words)) = trouble(app, step) {
+            pen.put(number, theme.dim)
+                .skip(1)
+                .put(&words, theme.verdict(verdict));
+            put_answers(app, theme, &mut pen);
+        } else if describes {
+            // The list may have cut the title.
+            let title = filled(&definition.title, &app.run.variables);
+            pen.put(number, theme.dim).skip(1).put(&title, theme.text);
+            if let Some(why) = &definition.why {
+                pen.put(": ", theme.dim)
+                    .put(&filled(why, &app.run.variables), theme.dim);
             }
-            None => {
-                let title = filled(&definition.title, &app.run.variables);
-                let why = definition
-                    .why
-                    .as_deref()
-                    .map(|why| filled(why, &app.run.variables));
-                pen.put(why.as_deref().unwrap_or(&title), theme.dim)
-            }
-        };
+        }
     }
 }
 
@@ -114,9 +116,14 @@ fn trouble(app: &App, step: StepIndex) -> Option<(Verdict, String)> {
 /// ```text
 /// space record  x run  enter open  H hold  P poll  B rollback  : command  ? help  q leave
 /// ```
+///
+/// Below a dialog none of them works; it names its own.
 pub fn draw_hints(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let place = app.view.screen.place();
-    let mut hints: Vec<(Action, String, &str)> = app.bindings.at(place).filter_map(hint).collect();
+    if app.view.overlay.is_some() {
+        return;
+    }
+    let every = every_hint(app);
+    let mut hints = every.clone();
     let room = usize::from(area.width);
     while hints.len() > FEWEST && hints_width(&hints) > room {
         let least = hints
@@ -127,12 +134,10 @@ pub fn draw_hints(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
         hints.remove(at);
     }
     if hints_width(&hints) > room {
-        hints = app
-            .bindings
-            .at(place)
-            .filter_map(hint)
-            .map(|(action, key, _)| (action, key, ""))
-            .collect();
+        hints = every;
+        for (_, _, word) in &mut hints {
+            *word = "";
+        }
         hints.sort_by_key(|(action, _, _)| dispensability(*action));
     }
     let mut pen = Pen::new(buffer, area, 0);
@@ -152,12 +157,50 @@ pub fn draw_hints(app: &App, theme: &Theme, area: Rect, buffer: &mut Buffer) {
 /// With fewer hints than this the words go instead of the keys.
 const FEWEST: usize = 4;
 
-fn hint(binding: &Binding) -> Option<(Action, String, &str)> {
-    let key = binding.keys.first().filter(|_| !binding.hint.is_empty())?;
-    Some((binding.action, key.to_string(), binding.hint))
+/// An action with its key and its word.
+type Hint<'a> = (Action, String, &'a str);
+
+fn every_hint(app: &App) -> Vec<Hint<'_>> {
+    let place = app.view.screen.place();
+    app.bindings
+        .at(place)
+        .filter(|binding| is_of_use(app, place, binding.action))
+        .filter_map(|binding| hint(binding, place))
+        .collect()
 }
 
-fn hints_width(hints: &[(Action, String, &str)]) -> usize {
+/// Whether the key does anything here worth a word.
+fn is_of_use(app: &App, place: Place, action: Action) -> bool {
+    let acts = !app.options.read_only && app.run.ended.is_none();
+    match action {
+        Action::Open => matches!(place, Place::Board | Place::Rollback),
+        Action::Back => place != Place::Board,
+        Action::Poll => place != Place::Poll,
+        Action::Record => acts && place != Place::Step || records_here(app),
+        Action::RunCommand | Action::Hold | Action::AnswerGo | Action::AnswerNoGo => acts,
+        Action::AnswerAbsent => acts,
+        _ => true,
+    }
+}
+
+/// Whether the step that fills the screen is one to record, not to run.
+fn records_here(app: &App) -> bool {
+    let step = app.current_step().map(|step| app.run.runbook().step(step));
+    app.run.ended.is_none()
+        && !app.options.read_only
+        && step.is_some_and(|step| step.command.is_none())
+}
+
+fn hint(binding: &Binding, place: Place) -> Option<Hint<'_>> {
+    let key = binding.keys.first().filter(|_| !binding.hint.is_empty())?;
+    let word = match (binding.action, place) {
+        (Action::Follow, Place::Log) => "filter",
+        _ => binding.hint,
+    };
+    Some((binding.action, key.to_string(), word))
+}
+
+fn hints_width(hints: &[Hint<'_>]) -> usize {
     hints
         .iter()
         .map(|(_, key, word)| width(key) + 1 + width(word) + 2)
@@ -170,6 +213,7 @@ fn dispensability(action: Action) -> u8 {
     match action {
         Action::Rollback => 0,
         Action::Help => 1,
+        Action::Back => 2,
         Action::Record | Action::AnswerGo => 2,
         Action::RunCommand | Action::AnswerNoGo => 3,
         Action::Hold => 4,

@@ -10,7 +10,7 @@ use super::glance::Glance;
 use super::page::{Page, wrapped_within};
 use super::panel::{Titles, panel};
 use super::pen::Pen;
-use super::text::{filled, fit, sample_age, short_duration, width};
+use super::text::{filled, fit_facts, sample_age, short_duration, width};
 use super::theme::{Theme, verdict_mark};
 use super::unseen::{self, Shared};
 use crate::app::App;
@@ -272,7 +272,8 @@ fn draw_check(app: &App, theme: &Theme, check: usize, verdict: Verdict, pen: &mu
             pen.right(&format!("{took:>6}"), theme.dim);
         }
         let room = pen.room();
-        let observed = fit(seen, room.saturating_sub(width(&title) + 1).max(room / 3)).into_owned();
+        let observed =
+            fit_facts(seen, room.saturating_sub(width(&title) + 1).max(room / 3)).into_owned();
         pen.right(&observed, text_style);
     }
     pen.put(

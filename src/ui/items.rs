@@ -107,7 +107,7 @@ pub fn section_titles(app: &App, glance: &Glance, at: SectionIndex) -> (String, 
 }
 
 /// Cells that a title keeps against everything else on its line.
-const TITLE_CELLS: usize = 10;
+const TITLE_CELLS: usize = 14;
 
 /// With fewer cells for title and all, `MUST` gives way; the header has its count.
 const LEAST_FOR_MUST: usize = 26;
@@ -253,8 +253,9 @@ impl List<'_> {
         if self.columns.who > 0 {
             pen.right_column(&who, self.columns.who, who_style);
         }
-        self.draw_facts(step, definition, status, quiet, pen);
-        pen.put(&filled(&definition.title, &app.run.variables), title_style);
+        let title = filled(&definition.title, &app.run.variables);
+        self.draw_facts(step, definition, status, (quiet, width(&title)), pen);
+        pen.put(&title, title_style);
     }
 
     fn title_style(&self, turn: Turn) -> Style {
@@ -359,7 +360,7 @@ impl List<'_> {
         step: StepIndex,
         definition: &Step,
         status: Status,
-        quiet: Style,
+        (quiet, title_cells): (Style, usize),
         pen: &mut Pen<'_>,
     ) {
         let facts = match status {
@@ -376,15 +377,20 @@ impl List<'_> {
             pen.right_column(must, 4, quiet);
         }
         let Some(facts) = facts else { return };
+        let is_crowded = title_cells + 1 + width(&visible(&facts.text)) > pen.room();
+        let text = match &facts.brief {
+            Some(brief) if is_crowded => brief,
+            _ => &facts.text,
+        };
         let most = if facts.is_long {
             pen.room() / 2
         } else {
             pen.room() * 2 / 3
         };
-        let most = most.min(pen.room().saturating_sub(TITLE_CELLS));
-        let cells = width(&visible(&facts.text)).min(most);
+        let most = most.min(pen.room().saturating_sub(TITLE_CELLS.min(title_cells + 1)));
+        let cells = width(&visible(text)).min(most);
         if cells >= LEAST_FACTS {
-            pen.right_column(&fit(&visible(&facts.text), cells), cells, facts.style);
+            pen.right_column(&fit(&visible(text), cells), cells, facts.style);
         }
     }
 }
@@ -403,10 +409,13 @@ enum Turn {
 }
 
 fn said(state: &StepState, by: &str) -> String {
-    match &state.signed {
-        Some(signed) if signed != by => format!("said {by}+{signed}"),
-        _ => format!("said {by}"),
+    let mut people = vec![by];
+    for name in [&state.signed, &state.second].into_iter().flatten() {
+        if !people.contains(&name.as_str()) {
+            people.push(name);
+        }
     }
+    format!("said {}", people.join("+"))
 }
 
 /// How far a gate's poll has come, and how that looks.

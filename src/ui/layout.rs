@@ -114,8 +114,46 @@ fn log_rows(area: Rect) -> u16 {
     }
 }
 
-/// Divides the body of the board. `area` is the whole terminal, `details` whether the selected step is asked for
-/// where there is no column for it.
+/// What the board has to have room for. Nothing in it changes in the course of a run but by the operator's own wish, so
+/// that each panel stays where it was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whether the selected step is asked for where there is no column for it.
+    pub details: bool,
+    /// How many checks the runbook has.
+    pub checks: usize,
+    /// How many metrics it has.
+    pub metrics: usize,
+}
+
+impl Wanted {
+    /// Whether there is anything to look at: a checklist in Markdown has neither.
+    fn is_live(self) -> bool {
+        self.checks + self.metrics > 0
+    }
+
+    /// Percent of a column that the checks get above the metrics: `usual`, more when there are many, all or nothing
+    /// when there is only one of both.
+    fn health_share(self, usual: u32) -> u32 {
+        match self {
+            Self { metrics: 0, .. } => return 100,
+            Self { checks: 0, .. } => return 0,
+            Self { checks, .. } if checks <= FEW_CHECKS => return usual,
+            _ => {}
+        }
+        let rows = (self.checks, self.checks + 2 * self.metrics);
+        let share = u32::try_from(100 * rows.0 / rows.1).unwrap_or(MOST_HEALTH);
+        share.clamp(usual, MOST_HEALTH.max(usual))
+    }
+}
+
+/// So many checks fit wherever there is a panel for them.
+const FEW_CHECKS: usize = 8;
+
+/// The highest share of the checks, in percent.
+const MOST_HEALTH: u32 = 62;
+
+/// Divides the body of the board. `area` is the whole terminal.
 ///
 /// ```text
 ///   80x24                      120x40                       200x60
@@ -123,7 +161,7 @@ fn log_rows(area: Rect) -> u16 {
 ///   │         │└ metrics ┘     │     │└ detail┘└ metrics┘   └─────┘└───────┘└────────┘└ metrics┘
 ///   └ log ───────────────┘     └ log ─────────┘└ deadl. ┘   └ log ────────┘└ deadlines, people, owed ┘
 /// ```
-pub fn board(area: Rect, frame: &Frame, details: bool) -> Board {
+pub fn board(area: Rect, frame: &Frame, wanted: Wanted) -> Board {
     let given_up = frame.banners.height + frame.coach.height;
     let mut rest = frame.body;
     let log = take_bottom(&mut rest, log_rows(area).saturating_sub(given_up));
@@ -138,24 +176,27 @@ pub fn board(area: Rect, frame: &Frame, details: bool) -> Board {
             ..log
         };
     }
-    if area.width < NARROW {
+    if area.width < NARROW && wanted.is_live() {
         board.strip = take_bottom(&mut rest, 1);
+        board.items = rest;
+    } else if area.width < WIDE && !wanted.is_live() {
         board.items = rest;
     } else if area.width < WIDE {
         let right = take_right(&mut rest, area.width * 2 / 5);
-        (board.health, board.metrics) = split_rows(right, 54);
+        (board.health, board.metrics) = split_rows(right, wanted.health_share(54));
         board.items = rest;
     } else {
-        divide_wide(area, rest, &mut board);
+        divide_wide(area, rest, wanted, &mut board);
     }
-    if board.detail.is_empty() && (details || area.width >= WIDE) && board.items.height >= 14 {
+    if board.detail.is_empty() && (wanted.details || area.width >= WIDE) && board.items.height >= 14
+    {
         let share = if area.width >= WIDE { 50 } else { 55 };
         (board.items, board.detail) = split_rows(board.items, share);
     }
     board
 }
 
-fn divide_wide(area: Rect, mut rest: Rect, board: &mut Board) {
+fn divide_wide(area: Rect, mut rest: Rect, wanted: Wanted, board: &mut Board) {
     let is_huge = area.width >= HUGE.0 && area.height >= HUGE.1;
     let right = take_right(
         &mut rest,
@@ -165,9 +206,13 @@ fn divide_wide(area: Rect, mut rest: Rect, board: &mut Board) {
             area.width / 3
         },
     );
-    (board.health, board.metrics) = split_rows(right, 36);
+    if wanted.is_live() {
+        (board.health, board.metrics) = split_rows(right, wanted.health_share(36));
+    } else {
+        board.detail = right;
+    }
     board.sections = take_left(&mut rest, if is_huge { 30 } else { 26 });
-    if is_huge {
+    if is_huge && wanted.is_live() {
         let columns = rest.width * 62 / 128;
         board.detail = take_right(&mut rest, columns);
     }
@@ -275,10 +320,12 @@ mod tests {
         #[test]
         fn panels_never_overlap_and_never_leave_the_screen(
             width in 0..260u16, height in 0..90u16, banners in 0..6u16, coach: bool, details: bool,
+            checks in 0..40usize, metrics in 0..40usize,
         ) {
+            let wanted = Wanted { details, checks, metrics };
             let area = Rect::new(0, 0, width, height);
             let frame = frame(area, banners, coach);
-            let panels = panels(&frame, &board(area, &frame, details));
+            let panels = panels(&frame, &board(area, &frame, wanted));
             for (at, panel) in panels.iter().enumerate() {
                 prop_assert_eq!(area.intersection(*panel).area(), panel.area());
                 for other in &panels[at + 1..] {
@@ -292,17 +339,35 @@ mod tests {
             width in 60..260u16, height in 16..90u16, banners in 0..6u16, coach: bool,
         ) {
             let area = Rect::new(0, 0, width, height);
-            let calm = board(area, &frame(area, 0, false), false);
-            let loud = board(area, &frame(area, banners, coach), false);
+            let calm = board(area, &frame(area, 0, false), USUAL);
+            let loud = board(area, &frame(area, banners, coach), USUAL);
             prop_assert_eq!(calm.items, loud.items);
         }
+    }
+
+    const USUAL: Wanted = Wanted {
+        details: false,
+        checks: 5,
+        metrics: 4,
+    };
+
+    #[test]
+    fn nothing_to_look_at_takes_no_room() {
+        let bare = Wanted::default();
+        for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+            let area = Rect::new(0, 0, width, height);
+            let board = board(area, &frame(area, 0, false), bare);
+            assert!(board.health.is_empty() && board.metrics.is_empty() && board.strip.is_empty());
+        }
+        let area = Rect::new(0, 0, 80, 24);
+        assert_eq!(board(area, &frame(area, 0, false), bare).items.width, 80);
     }
 
     #[test]
     fn the_three_sizes_of_the_design() {
         let at = |width, height| {
             let area = Rect::new(0, 0, width, height);
-            board(area, &frame(area, 0, false), false)
+            board(area, &frame(area, 0, false), USUAL)
         };
         let small = at(80, 24);
         assert_eq!(

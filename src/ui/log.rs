@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::deadlines::next_message;
+use super::deadlines::{next_message, time_left};
 use super::glance::Glance;
 use super::page::{Page, wrapped_within};
 use super::panel::{Titles, panel};
@@ -61,11 +61,10 @@ fn titles(app: &App) -> (String, bool) {
     let mut late = false;
     if let Some((due, is_late)) = next_message(app) {
         late = is_late;
-        let time = stopwatch(due);
         words.push(if is_late {
-            format!("update LATE by {time} (c)")
+            format!("update LATE by {} (c)", stopwatch(due))
         } else {
-            format!("update due in {time} (c)")
+            format!("update due in {} (c)", time_left(due))
         });
     }
     (words.join("  "), late)

@@ -191,6 +191,30 @@ impl Form {
     }
 }
 
+/// Cells of the limit at the end of a line.
+const LIMIT_CELLS: usize = 6;
+
+/// Cells of the number on a line.
+const READING_CELLS: usize = 5;
+
+/// A picture of fewer values shows no course.
+const LEAST_SPARK: usize = 5;
+
+/// Cells of the titles on lines with so much room, when the longest takes so many: a title is cut only for a picture
+/// that shows something.
+fn line_title(room: usize, longest: usize) -> usize {
+    let beside = room.saturating_sub(LIMIT_CELLS + READING_CELLS + 3);
+    let with_spark = beside.saturating_sub(LEAST_SPARK + 1);
+    if longest <= with_spark {
+        longest
+    } else {
+        longest.min(beside).min((room * 2 / 5).max(LEAST_TITLE))
+    }
+}
+
+/// With fewer cells most titles can't be told apart.
+const LEAST_TITLE: usize = 14;
+
 /// One metric on its way to the screen.
 struct MetricView<'a> {
     app: &'a App,
@@ -227,6 +251,16 @@ impl<'a> MetricView<'a> {
             self.theme.text
         } else {
             self.theme.verdict(self.verdict)
+        }
+    }
+
+    /// The title with its unit, or without it where both don't fit.
+    fn title_within(&self, cells: usize) -> &str {
+        let unit = &self.app.run.runbook().metrics[self.metric].unit;
+        let bare = self.title.strip_suffix(unit.as_str()).map(str::trim_end);
+        match bare {
+            Some(bare) if width(&self.title) > cells => bare,
+            _ => &self.title,
         }
     }
 
@@ -269,17 +303,19 @@ impl<'a> MetricView<'a> {
         let mut pen = Pen::new(buffer, area, 0);
         let style = self.title_style();
         pen.right_column(self.flag(), 1, style);
-        pen.column(&self.title, title_cells.min(pen.room() * 2 / 5), style)
-            .skip(1);
+        let most = line_title(pen.room(), title_cells);
+        pen.column(&self.title_within(most), most, style).skip(1);
         let (reading, style) = self.reading(pen.room());
         if self.verdict.is_unknown() {
             pen.put(&reading, style);
             return;
         }
-        pen.right_column(&self.limit_words(), 6, self.theme.dim);
-        pen.column_right(&reading, 5, style).skip(1);
+        pen.right_column(&self.limit_words(), LIMIT_CELLS, self.theme.dim);
+        pen.column_right(&reading, READING_CELLS, style).skip(1);
         let cells = pen.room();
-        self.draw_spark(cells, &mut pen);
+        if cells >= LEAST_SPARK {
+            self.draw_spark(cells, &mut pen);
+        }
     }
 
     fn draw_pair(&self, area: Rect, buffer: &mut Buffer) {

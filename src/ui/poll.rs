@@ -182,7 +182,7 @@ fn draw_role(
         .skip(1);
     let who = app.run.operator_of(role);
     pen.column(
-        who.unwrap_or("nobody"),
+        who.unwrap_or(if narrow { "nobody" } else { "nobody yet" }),
         if narrow { 7 } else { 11 },
         if who.is_some() { theme.text } else { theme.dim },
     )

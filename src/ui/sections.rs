@@ -121,12 +121,10 @@ fn draw_section(
         String::new()
     };
     pen.right_column(&format!("{progress:>5}"), 5, theme.dim);
-    let mark_style = if status == Status::Todo {
-        style
-    } else {
-        theme.status(status)
-    };
-    pen.right_column(status.mark(), 3, mark_style);
+    // Where nothing has happened yet the figures say so, and the title has the room.
+    if status != Status::Todo {
+        pen.right_column(status.mark(), 3, theme.status(status));
+    }
     pen.put(&section.number, style)
         .skip(1)
         .put(&filled(&section.title, &app.run.variables), style);

@@ -343,7 +343,7 @@ pub(super) fn usual_time(app: &App, attempt: &Attempt) -> Option<Duration> {
     }
 }
 
-/// `[######......] 1:12   usual 2m30s   stopped after 10m`, the limits on a line of their own where it is narrow.
+/// `[######......] 1:12   usual 2m30s   limit 10m`, the limits on a line of their own where it is narrow.
 fn time_lines(
     app: &App,
     theme: &Theme,
@@ -354,7 +354,7 @@ fn time_lines(
     let elapsed = elapsed(app, attempt);
     let usual = usual_time(app, attempt);
     let expected = usual.or(command.timeout);
-    let late = expected.is_some_and(|expected| elapsed > expected);
+    let late = expected.is_some_and(|expected| elapsed > expected + expected / 10);
     let style = if late { theme.warning } else { theme.text };
     let mut clock = Vec::new();
     if let Some(expected) = expected {
@@ -366,9 +366,11 @@ fn time_lines(
     let mut limits = Vec::new();
     if let Some(usual) = usual {
         let over = elapsed.saturating_sub(usual);
-        let (over, style) = match over.is_zero() {
-            true => (String::new(), theme.dim),
-            false => (format!(", {} over", short_duration(over)), theme.warning),
+        // Less than a tenth more is as usual.
+        let (over, style) = if over > usual / 10 && over >= Duration::from_secs(1) {
+            (format!(", {} over", short_duration(over)), theme.warning)
+        } else {
+            (String::new(), theme.dim)
         };
         limits.push(span(
             format!("usual {}{over}   ", short_duration(usual)),
@@ -377,7 +379,7 @@ fn time_lines(
     }
     let timeout = command.timeout.map_or_else(
         || "no time limit".to_owned(),
-        |timeout| format!("stopped after {}", short_duration(timeout)),
+        |timeout| format!("limit {}", short_duration(timeout)),
     );
     limits.push(span(timeout, theme.dim));
     if cells < NARROW_FACTS {

@@ -52,6 +52,25 @@ pub fn fit(text: &str, cells: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", text[..end].trim_end()))
 }
 
+/// Cuts facts written one behind the other (`200 · 34ms`) to so many cells: whole facts as long as the first one
+/// fits, because a number that is cut reads like another number.
+pub fn fit_facts(text: &str, cells: usize) -> Cow<'_, str> {
+    let shorter = text
+        .rmatch_indices(BETWEEN_FACTS)
+        .map(|(at, _)| &text[..at]);
+    let mut last = text;
+    for facts in std::iter::once(text).chain(shorter) {
+        if width(facts) <= cells {
+            return Cow::Borrowed(facts);
+        }
+        last = facts;
+    }
+    fit(last, cells)
+}
+
+/// What stands between two facts about one thing.
+const BETWEEN_FACTS: &str = " · ";
+
 /// Exactly so many cells: cut or filled with spaces behind.
 pub fn pad(text: &str, cells: usize) -> String {
     let text = fit(text, cells);
@@ -231,6 +250,14 @@ mod tests {
         assert_eq!(visible("prod\u{202e}ue-\u{200b}"), "prod<202e>ue-<200b>");
         assert_eq!(visible("one\ttwo\nthree"), "one two three");
         assert_eq!(visible("⚠\u{fe0f} é 東京"), "⚠ é 東京");
+    }
+
+    #[test]
+    fn facts_are_shown_whole_or_not_at_all() {
+        assert_eq!(fit_facts("200 · 34ms", 10), "200 · 34ms");
+        assert_eq!(fit_facts("200 · 34ms", 9), "200");
+        assert_eq!(fit_facts("exit 0 · 2 of 3 · 1s", 15), "exit 0 · 2 of 3");
+        assert_eq!(fit_facts("connected", 5), "conn…");
     }
 
     #[test]

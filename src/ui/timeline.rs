@@ -194,7 +194,7 @@ fn draw_scale(app: &App, theme: &Theme, pen: &mut Pen<'_>, axis: Option<&Axis>) 
         .skip(1)
         .column_right("items", COLUMNS.1, theme.dim)
         .skip(2);
-    pen.column("actual", COLUMNS.2, theme.dim);
+    pen.column("actual, UTC", COLUMNS.2, theme.dim);
     let Some(axis) = axis else { return };
     let mut strip = Strip::new(axis.cells());
     let end = wall_minute(axis.until());

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod every_key;
+mod fuzz;
 mod hostile;
 
 use std::collections::BTreeMap;

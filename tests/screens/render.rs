@@ -1,7 +1,5 @@
 //! A screen as text that a person can review: its lines, then where its styles change.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fmt::Write as _;
 
 use ratatui::Terminal;

@@ -1,19 +1,34 @@
 //! A launch that is played without a runtime: what the program asks to be recorded comes back at once.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//!
+//! What is played on it is in [`heron`](super::heron) and [`kestrel`](super::kestrel).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tminus::app::keys::Key;
+use tminus::app::output::{Colour, Line, Look, Piece};
 use tminus::app::{App, Effect, Msg, Options};
 use tminus::check::{Blind, Judgement, Now, Reason, Verdict};
-use tminus::journal::{Answer, Basis, Entry, Event, Mode};
+use tminus::journal::{Answer, Basis, Entry, Event, Mode, Outcome};
 use tminus::runbook::StepId;
 
 /// T-0 of the launch.
 const LAUNCH: &str = "2025-06-05T16:15:00Z";
+
+/// What is launched.
+pub struct Launch<'a> {
+    /// The runbook's name.
+    pub name: &'a str,
+    /// The runbook.
+    pub text: &'a str,
+    /// The run's title.
+    pub title: &'a str,
+    /// Who acts as what.
+    pub roles: &'a [(&'a str, &'a str)],
+    /// How long before T-0 the run is opened, in minutes.
+    pub minutes_ahead: u64,
+}
 
 /// A launch in progress.
 pub struct Stage {
@@ -23,33 +38,31 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A run that was opened an hour before T-0.
-    pub fn opened(mode: Mode) -> Self {
-        let loaded = tminus::runbook::load("heron.toml", include_bytes!("heron.toml"));
-        let runbook = Arc::new(
-            loaded
-                .runbook
-                .unwrap_or_else(|| panic!("{:?}", loaded.diagnostics)),
-        );
-        let launch: Timestamp = LAUNCH.parse().unwrap();
+    /// A run that was opened just now.
+    pub fn open(mode: Mode, launch: &Launch<'_>) -> Self {
+        let file = format!("{}.toml", launch.name);
+        let loaded = tminus::runbook::load(&file, launch.text.as_bytes());
+        let runbook = loaded.runbook;
+        let runbook = Arc::new(runbook.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics)));
+        let t0: Timestamp = LAUNCH.parse().unwrap();
         let now = Now {
-            wall: launch - Duration::from_secs(3600),
+            wall: t0 - Duration::from_secs(60 * launch.minutes_ahead),
             monotonic: Duration::from_secs(1_000),
         };
-        let names = [("ic", "ana"), ("ops", "bo"), ("scribe", "cy")];
+        let roles = launch.roles.iter();
         let opened = Event::RunOpened {
             format: 1,
             run: "k41".to_owned(),
-            runbook: "heron".to_owned(),
+            runbook: launch.name.to_owned(),
             runbook_hash: String::new(),
-            title: "Heron v2.41.0".to_owned(),
+            title: launch.title.to_owned(),
             mode,
             target: "prod-eu".to_owned(),
-            t0: launch,
+            t0,
             variables: [("VERSION".to_owned(), "v2.41.0".to_owned())].into(),
-            roles: names
-                .map(|(role, name)| (role.to_owned(), name.to_owned()))
-                .into(),
+            roles: roles
+                .map(|&(role, name)| (role.to_owned(), name.to_owned()))
+                .collect(),
             host: "b1".to_owned(),
         };
         let entry = Entry {
@@ -70,120 +83,19 @@ impl Stage {
         }
     }
 
-    /// Final checks in the middle of pre-launch: done by proof, done by word, waived, and one that fails.
-    pub fn in_final_checks() -> Self {
-        let mut stage = Self::opened(Mode::Live);
-        stage.recorded(
-            "ana",
-            Event::OptionChosen {
-                section: "pre/platform".into(),
-                option: "kubernetes".into(),
-            },
-        );
-        stage.done(
-            "pre/platform/kubernetes/cluster-has-room-for-two-colours",
-            None,
-        );
-        stage
-            .wait(600)
-            .done("pre/final-checks/ci-is-green-on-version", Some("412/412"));
-        stage
-            .wait(120)
-            .done("pre/final-checks/last-backup-is-fresh", Some("22"));
-        stage.measured(0.05);
-        stage.waived(
-            "pre/final-checks/maintenance-page-is-up",
-            "no DDL in this release",
-        );
-        stage.measured(0.14);
-        stage.recorded(
-            "bo",
-            Event::NoteAdded {
-                step: Some(stage.id("pre/final-checks/error-rate-is-in-band")),
-                text: "spike matches the nightly batch".to_owned(),
-            },
-        );
-        stage.recorded(
-            "cy",
-            Event::TodoAdded {
-                step: None,
-                text: "why did the batch overlap the window?".to_owned(),
-            },
-        );
-        stage.keys(".");
-        stage
-    }
-
-    /// A minute into the launch, with a command that runs.
-    pub fn launched(mode: Mode) -> Self {
-        let mut stage = Self::cleared(mode);
-        stage.wait(3600).measured(0.05);
-        stage.keys("2 x y");
-        stage
-    }
-
-    /// The same, with metrics that were sampled for four minutes before T-0 as well, but for one sample.
-    pub fn launched_measured() -> Self {
-        let mut stage = Self::cleared(Mode::Live);
-        stage.wait(2460).measured(0.04).measured(0.05);
-        let sample = Err(Blind {
-            reason: Reason::Timeout,
-            detail: "no answer".to_owned(),
-        });
-        stage
-            .send(Msg::Sampled {
-                metric: 1,
-                sample: sample.into(),
-            })
-            .wait(20);
-        stage.measured(0.04).wait(5).measured(0.05).measured(0.05);
-        stage.keys("2 x y");
-        stage
-    }
-
-    /// Everything before T-0 is done and every role says GO.
-    fn cleared(mode: Mode) -> Self {
-        let mut stage = Self::opened(mode);
-        stage.recorded(
-            "ana",
-            Event::OptionChosen {
-                section: "pre/platform".into(),
-                option: "kubernetes".into(),
-            },
-        );
-        let runbook = stage.app.run.runbook().clone();
-        for step in runbook
-            .steps
-            .iter()
-            .filter(|step| step.id.0.starts_with("pre/") && !step.is_group())
-        {
-            stage.done(&step.id.0, step.record.as_ref().map(|_| "22"));
-        }
-        for role in ["ops", "scribe", "ic"] {
-            let role = role.to_owned();
-            stage.recorded(
-                "bo",
-                Event::GateAnswered {
-                    gate: "pre/go-or-no-go".into(),
-                    role,
-                    answer: Answer::Go,
-                    reason: None,
-                },
-            );
-        }
-        stage
-    }
-
+    /// Lets so many seconds pass.
     pub fn wait(&mut self, seconds: u64) -> &mut Self {
         self.now.wall += Duration::from_secs(seconds);
         self.now.monotonic += Duration::from_secs(seconds);
         self.send(Msg::Tick)
     }
 
+    /// Hands in a message and records what it asks to be recorded.
     pub fn send(&mut self, msg: Msg) -> &mut Self {
         let mut effects = self.app.update(self.now, msg);
         while !effects.is_empty() {
-            if let Effect::Record { by, event } = effects.remove(0) {
+            let effect = effects.remove(0);
+            if let Effect::Record { by, event } = effect {
                 self.seq += 1;
                 let entry = Entry {
                     seq: self.seq,
@@ -197,7 +109,8 @@ impl Stage {
         self
     }
 
-    /// Types keys a second apart, so that the dead time of dialogs is over.
+    /// Types keys, written as in the configuration and separated by spaces; each a second after the other, so that
+    /// the dead time of dialogs is over.
     pub fn keys(&mut self, keys: &str) -> &mut Self {
         for key in keys.split(' ') {
             self.wait(1).send(Msg::Key(key.parse().unwrap()));
@@ -207,12 +120,14 @@ impl Stage {
 
     /// Types a text and enter.
     pub fn typed(&mut self, text: &str) -> &mut Self {
+        self.wait(1);
         for character in text.chars() {
             self.send(Msg::Key(Key::char(character)));
         }
         self.keys("enter")
     }
 
+    /// A recorded event that no key leads to in this test.
     pub fn recorded(&mut self, by: &str, event: Event) -> &mut Self {
         self.seq += 1;
         let entry = Entry {
@@ -224,6 +139,7 @@ impl Stage {
         self.send(Msg::Recorded(entry))
     }
 
+    /// A step of the runbook by its id.
     pub fn id(&self, id: &str) -> StepId {
         let id = StepId(id.to_owned());
         let known = || {
@@ -243,7 +159,8 @@ impl Stage {
         id
     }
 
-    fn done(&mut self, id: &str, value: Option<&str>) {
+    /// Somebody says that a step is done.
+    pub fn done(&mut self, id: &str, value: Option<&str>) {
         let value = value.map(str::to_owned);
         let step = self.id(id);
         self.recorded(
@@ -253,48 +170,24 @@ impl Stage {
                 basis: Basis::Attested,
                 value,
                 signed: None,
+                second: None,
                 evidence: None,
                 against: None,
             },
         );
     }
 
-    fn waived(&mut self, id: &str, reason: &str) {
-        let step = self.id(id);
-        self.recorded(
-            "ana",
-            Event::StepWaived {
-                step,
-                reason: reason.to_owned(),
-            },
-        );
-    }
-
-    /// A minute of looks, of which the CRM's never comes home and the mail relay's goes wrong.
-    pub fn measured(&mut self, errors: f64) -> &mut Self {
-        for round in 0..12u32 {
-            let wave = f64::from(round % 4);
-            for (metric, value) in [305.0 + wave * 9.0, errors, 840.0 - wave * 8.0, 41.0 + wave]
-                .into_iter()
-                .enumerate()
-            {
-                self.send(Msg::Sampled {
-                    metric,
-                    sample: Ok(value).into(),
-                });
-            }
-            self.wait(5);
+    /// Each of these roles says GO.
+    pub fn go(&mut self, gate: &str, roles: &[&str], seconds_apart: u64) {
+        for &role in roles {
+            let answered = Event::GateAnswered {
+                gate: gate.to_owned(),
+                role: role.to_owned(),
+                answer: Answer::Go,
+                reason: None,
+            };
+            self.recorded("bo", answered).wait(seconds_apart);
         }
-        for (check, observed) in [(0, "200"), (1, "200"), (2, "connected")] {
-            self.looked(check, Verdict::Pass, observed, "");
-        }
-        self.looked(3, Verdict::Fail, "503", "status == 200, was 503");
-        self.looked(
-            4,
-            Verdict::Unknown(Reason::Timeout),
-            "",
-            "timed out after 3s",
-        )
     }
 
     /// One look at a check.
@@ -312,5 +205,81 @@ impl Stage {
             took: Duration::from_millis(34),
         };
         self.send(Msg::Checked { check, judgement })
+    }
+
+    /// One sample of a metric.
+    pub fn sampled(&mut self, metric: usize, value: f64) -> &mut Self {
+        let sample = Ok(value).into();
+        self.send(Msg::Sampled { metric, sample })
+    }
+
+    /// A metric couldn't be sampled.
+    pub fn unseen(&mut self, metric: usize) -> &mut Self {
+        let sample = Err(Blind {
+            reason: Reason::Timeout,
+            detail: "no answer".to_owned(),
+        });
+        self.send(Msg::Sampled {
+            metric,
+            sample: sample.into(),
+        })
+    }
+
+    fn latest_attempt(&self) -> u64 {
+        self.app
+            .run
+            .attempts
+            .last()
+            .expect("something was run")
+            .number
+    }
+
+    /// The latest attempt runs as this process.
+    pub fn spawned(&mut self, pid: u32) -> &mut Self {
+        let attempt = self.latest_attempt();
+        self.send(Msg::Spawned { attempt, pid })
+    }
+
+    /// The latest attempt prints.
+    pub fn output(&mut self, lines: Vec<Line>, partial: Option<Line>) -> &mut Self {
+        let attempt = self.latest_attempt();
+        self.send(Msg::Output {
+            attempt,
+            lines,
+            partial,
+            skipped: 0,
+        })
+    }
+
+    /// The latest attempt ends.
+    pub fn ended(&mut self, outcome: Outcome, seconds: u64) -> &mut Self {
+        let attempt = self.latest_attempt();
+        self.send(Msg::Ended {
+            attempt,
+            outcome,
+            took: Duration::from_secs(seconds),
+        })
+    }
+
+    /// Moves on to so many seconds after T-0.
+    pub fn at_launch_plus(&mut self, seconds: i64) -> &mut Self {
+        let launch: Timestamp = LAUNCH.parse().unwrap();
+        let moment = launch.as_second() + seconds;
+        self.wait(u64::try_from(moment - self.now.wall.as_second()).unwrap())
+    }
+}
+
+/// A line in the way commands colour their output.
+pub fn coloured(text: &str, colour: u8) -> Line {
+    let look = Look {
+        foreground: Some(Colour::Indexed(colour)),
+        bold: true,
+        ..Look::default()
+    };
+    Line {
+        pieces: vec![Piece {
+            text: text.to_owned(),
+            look,
+        }],
     }
 }

@@ -129,6 +129,25 @@ impl Terminal {
         self.wait_until(text, |screen| !screen.contains(text)).await;
     }
 
+    /// Waits until the screen shows this text; `false` when the program ends before.
+    pub async fn shows(&mut self, text: &str) -> bool {
+        let seen = tokio::time::timeout(PATIENCE, async {
+            while !self.screen().contains(text) {
+                if !self.receive().await {
+                    return false;
+                }
+            }
+            true
+        });
+        let seen = seen.await;
+        seen.unwrap_or_else(|_| {
+            panic!(
+                "no {text:?} within {PATIENCE:?}; the screen:\n{}",
+                self.screen()
+            )
+        })
+    }
+
     /// Waits until the screen is as wanted.
     pub async fn wait_until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;

@@ -92,6 +92,7 @@ fn one_of_each() -> Vec<Event> {
             basis: Basis::Verified,
             value: Some("3.2 %".to_owned()),
             signed: None,
+            second: None,
             evidence: Some(evidence()),
             against: None,
         },
@@ -191,7 +192,8 @@ fn one_of_each() -> Vec<Event> {
             step: step(),
             basis: Basis::Attested,
             value: None,
-            signed: None,
+            signed: Some(text()),
+            second: Some(text()),
             evidence: None,
             against: Some(evidence()),
         },
@@ -319,19 +321,21 @@ fn any_step_event() -> impl Strategy<Value = Event> {
             basis,
             option::of(text()),
             option::of(text()),
+            option::of(text()),
             option::of(any_evidence()),
             option::of(any_evidence())
         )
-            .prop_map(
-                |(step, basis, value, signed, evidence, against)| Event::StepDone {
+            .prop_map(|(step, basis, value, signed, second, evidence, against)| {
+                Event::StepDone {
                     step,
                     basis,
                     value,
                     signed,
+                    second,
                     evidence,
-                    against
+                    against,
                 }
-            ),
+            }),
         (step(), any_evidence())
             .prop_map(|(step, evidence)| Event::StepContradicted { step, evidence }),
         (step(), text()).prop_map(|(step, reason)| Event::StepWaived { step, reason }),

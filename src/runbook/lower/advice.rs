@@ -14,7 +14,9 @@ use crate::check::Limit;
 use crate::runbook::diagnostic::Diagnostic;
 use crate::runbook::document::{DurationText, MetricTable, ScrapeTable};
 use crate::runbook::text::format_duration;
-use crate::runbook::{Command, Runbook, Stage, Step, Trigger, TriggerMode};
+use crate::runbook::{
+    Command, Home, Level, Runbook, SectionIndex, Stage, Step, Trigger, TriggerMode,
+};
 
 /// Fewer looks than this in a window make a rate of whatever happened between two of them.
 const FEWEST_LOOKS: u32 = 4;
@@ -143,6 +145,7 @@ pub(super) fn on_the_whole(runbook: &Runbook, source: &str) -> Vec<Diagnostic> {
             .filter_map(|trigger| leads_nowhere(runbook, trigger)),
     );
     advice.extend(empty_rollbacks(runbook));
+    advice.extend(unreachable_points(runbook));
     advice.extend(placeholders(runbook, source));
     advice
 }
@@ -182,6 +185,31 @@ fn empty_rollbacks(runbook: &Runbook) -> impl Iterator<Item = Diagnostic> {
         Diagnostic::warning("empty-rollback", rollback.span.clone(), message)
             .help("add the steps that go back")
     })
+}
+
+/// Points of no return that can never be passed: each asks for a GO, and no poll before it could give one.
+fn unreachable_points(runbook: &Runbook) -> impl Iterator<Item = Diagnostic> {
+    let is_ponr = |command: &Command| command.level == Level::Ponr;
+    let steps = runbook
+        .steps
+        .iter()
+        .filter(move |step| step.command.as_ref().is_some_and(is_ponr));
+    let unpolled = steps.filter(|step| match step.home {
+        Home::Section(at) | Home::Option(at, _) => !has_poll_before(runbook, at),
+        // The decision to go back stands for the poll there.
+        Home::Rollback(_) | Home::Upkeep(_) => false,
+    });
+    unpolled.map(|step| {
+        let message = "no poll comes before this point of no return: it could never be run";
+        let help = "add a section with a `gate` before it, or choose another `level`";
+        Diagnostic::warning("no-poll", step.span.clone(), message).help(help)
+    })
+}
+
+fn has_poll_before(runbook: &Runbook, section: SectionIndex) -> bool {
+    runbook
+        .sections()
+        .any(|(at, candidate)| at < section && candidate.gate.is_some())
 }
 
 /// What a template left to be filled in.
@@ -444,6 +472,34 @@ steps = ["Undo it"]
             "this trigger asks for a decision and suggests no rollback",
         );
         assert_sound(&trigger("mode = 'advise'"));
+    }
+
+    #[test]
+    fn a_point_of_no_return_without_a_poll_before_it_is_named() {
+        let step = "{ title = 'Drop it', run = 'drop', level = 'ponr' }";
+        let section = |steps: &str| {
+            format!(
+                "[roles]\nops = 'Operations'\n[[phase]]\ntitle = 'After'\nstage = 'post-launch'\n{POLL}\n\
+                 [[phase.section]]\ntitle = 'Drop'\nsteps = [{steps}]"
+            )
+        };
+        const POLL: &str =
+            "[[phase.section]]\ntitle = 'Poll'\ngate = { question = 'Go?', roles = ['ops'] }";
+        assert_sound(&section(step));
+        let unpolled = section(&format!("▶{step}")).replace(POLL, "");
+        assert_advised(
+            "no-poll",
+            &unpolled,
+            "no poll comes before this point of no return: it could never be run",
+        );
+        let too_late = format!("{unpolled}\n{POLL}");
+        assert_advised(
+            "no-poll",
+            &too_late,
+            "no poll comes before this point of no return: it could never be run",
+        );
+        // The decision stands for the poll on the way back.
+        assert_sound(&format!("[[rollback]]\ntitle = 'R'\nsteps = [{step}]"));
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(super) struct Prose {
     pub(super) lines: Vec<Line>,
     /// Where its links lead.
     pub(super) links: Vec<String>,
+    /// Where its images lie.
+    pub(super) images: Vec<String>,
     /// As it was written.
     pub(super) raw: String,
 }
@@ -96,23 +98,20 @@ impl Prose {
         lines.join(" ").trim().to_owned()
     }
 
-    /// The text up to the first break made on purpose, and the rest.
-    pub(super) fn split_at_break(&self) -> (String, String) {
-        let broken = self.lines.iter().position(|line| line.broken);
-        let end = broken.map_or(self.lines.len(), |position| position + 1);
-        let join = |lines: &[Line], with: &str| {
-            let texts: Vec<&str> = lines.iter().map(|line| line.text.trim()).collect();
-            texts.join(with).trim().to_owned()
-        };
-        (
-            join(&self.lines[..end], " "),
-            join(&self.lines[end..], "\n"),
-        )
+    /// The text up to the first break made on purpose or the first line that begins with a box, and the rest.
+    pub(super) fn split_at_break(&self) -> (String, &[Line]) {
+        let ends = |pair: &[Line]| pair[0].broken || bare_box(&pair[1].text).is_some();
+        let end = self.lines.windows(2).position(ends);
+        let (title, rest) = self
+            .lines
+            .split_at(end.map_or(self.lines.len(), |position| position + 1));
+        let texts: Vec<&str> = title.iter().map(|line| line.text.trim()).collect();
+        (texts.join(" ").trim().to_owned(), rest)
     }
 
     /// Boxes at the beginnings of its lines.
     pub(super) fn boxes(&self) -> usize {
-        let boxed = |line: &&Line| !self.raw.starts_with('\\') && bare_box(&line.text);
+        let boxed = |line: &&Line| !self.raw.starts_with('\\') && bare_box(&line.text).is_some();
         self.lines.iter().filter(boxed).count()
     }
 }
@@ -332,8 +331,11 @@ impl<'t> Reader<'t> {
 
     fn start(&mut self, tag: Tag<'_>, range: Range<usize>) {
         match tag {
-            Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
+            Tag::Link { dest_url, .. } => {
                 self.open_prose(&range).links.push(dest_url.into_string());
+            }
+            Tag::Image { dest_url, .. } => {
+                self.open_prose(&range).images.push(dest_url.into_string());
             }
             Tag::Emphasis | Tag::Strong | Tag::Strikethrough => {
                 self.open_prose(&range);
@@ -630,7 +632,8 @@ fn adopt(before: &mut Block, mut block: Block) {
     let lines = block.raw.lines().map(|line| dedented(line, indent));
     block.raw = lines.collect::<Vec<_>>().join("\n");
     before.end = block.end;
-    before.raw = format!("{}\n{}", before.raw, block.raw);
+    before.raw.push('\n');
+    before.raw.push_str(&block.raw);
     if let Kind::List(list) = &mut before.kind
         && let Some(item) = list.items.last_mut()
     {
@@ -648,8 +651,8 @@ fn lost_line(number: usize, line: &str) -> Block {
             text: text.clone(),
             broken: false,
         }],
-        links: Vec::new(),
         raw: text.clone(),
+        ..Prose::default()
     };
     Block {
         line: number,

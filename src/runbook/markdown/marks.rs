@@ -30,11 +30,26 @@ pub(super) fn leading_box(text: &str) -> Option<(Mark, &str)> {
         .or_else(|| html_box(text))
 }
 
-/// Whether a line that is no list item begins with a box. A lone ❌ or ✔ mostly begins a sentence there.
-pub(super) fn bare_box(text: &str) -> bool {
-    let first = text.trim_start().chars().next().unwrap_or(' ');
-    let sentence = REFUSED.contains(first) || "✔✓■▫".contains(first);
-    !sentence && leading_box(text).is_some()
+/// Splits a box off the beginning of a line that is no list item. A lone ❌ or ✔ mostly begins a sentence there;
+/// `2. [ ]`, and what is indented further than it may be, is no list to Markdown when it follows prose.
+pub(super) fn bare_box(text: &str) -> Option<(Mark, &str)> {
+    let text = without_marker(text.trim_start());
+    let sentence = |first| REFUSED.contains(first) || "✔✓■▫".contains(first);
+    leading_box(text).filter(|_| !text.starts_with(sentence))
+}
+
+/// A line without the marker of a list in front of it.
+fn without_marker(line: &str) -> &str {
+    let unnumbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let marker: &[char] = if unnumbered.len() < line.len() {
+        &['.', ')']
+    } else {
+        &['-', '*', '+']
+    };
+    match unnumbered.strip_prefix(marker) {
+        Some(rest) if rest.starts_with([' ', '\t']) => rest.trim_start(),
+        _ => line,
+    }
 }
 
 fn bracketed(text: &str) -> Option<(Mark, &str)> {

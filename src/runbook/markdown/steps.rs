@@ -9,6 +9,7 @@ use super::blocks::{Block, Code, Item, Kind, List, Prose, is_check_table, is_mat
 use super::fields::{self, Field};
 use super::marks::{Mark, bare_box, leading_box};
 use super::outline::{Fact, Step, Variable};
+use super::roles::Roles;
 use super::shell::{self, Piece, Use};
 use super::tree::label;
 use super::{Notes, loses_words};
@@ -73,8 +74,8 @@ pub(super) struct Shared {
     pub(super) legend: BTreeMap<String, String>,
     /// How often each sign was used, and where first.
     pub(super) statuses: BTreeMap<String, (usize, usize)>,
-    /// Id and title of roles that sign.
-    pub(super) roles: Vec<(String, String)>,
+    /// Roles that sign or act.
+    pub(super) roles: Roles,
     pub(super) variables: Vec<Variable>,
 }
 
@@ -97,9 +98,7 @@ impl Shared {
 
     fn role(&mut self, title: &str) -> String {
         let id = crate::runbook::text::slug(title);
-        if !self.roles.iter().any(|(known, _)| *known == id) {
-            self.roles.push((id.clone(), title.to_owned()));
-        }
+        self.roles.add(&id, title);
         id
     }
 
@@ -110,9 +109,7 @@ impl Shared {
             _ => None,
         });
         for role in does.chain(&step.sign) {
-            if !self.roles.iter().any(|(known, _)| known == role) {
-                self.roles.push((role.clone(), role.clone()));
-            }
+            self.roles.add(role, role);
         }
     }
 
@@ -286,7 +283,10 @@ impl Gatherer<'_> {
         self.shared
             .notes
             .guess(block.line, "boxes without a list were taken for tasks");
-        let first = prose.lines.iter().position(|line| bare_box(&line.text));
+        let first = prose
+            .lines
+            .iter()
+            .position(|line| bare_box(&line.text).is_some());
         let (before, boxed) = prose.lines.split_at(first.unwrap_or(0));
         if !before.is_empty() {
             let texts: Vec<&str> = before.iter().map(|line| line.text.trim()).collect();
@@ -294,17 +294,17 @@ impl Gatherer<'_> {
         }
         let mut made: Vec<Step> = Vec::new();
         for line in boxed {
-            match (
-                leading_box(&line.text).filter(|_| bare_box(&line.text)),
-                made.last_mut(),
-            ) {
+            match (bare_box(&line.text), made.last_mut()) {
                 (Some((mark, rest)), _) => {
                     let mut step = Step::default();
                     entitle(self.shared, &mut step, rest, line.number, self.mode);
                     self.shared.marked(&mut step, &mark, line.number);
                     made.push(step);
                 }
-                (None, Some(step)) => step.title = format!("{} {}", step.title, line.text.trim()),
+                (None, Some(step)) => {
+                    step.title.push(' ');
+                    step.title.push_str(line.text.trim());
+                }
                 (None, None) => {}
             }
         }

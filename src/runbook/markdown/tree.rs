@@ -85,9 +85,28 @@ impl Builder<'_> {
         self.close_to(depth);
     }
 
+    /// Adds a block to the heading that is open. Behind a fence with headings of its own, what there is to do goes on
+    /// below a heading of its own, too: it would come before theirs otherwise.
     fn push(&mut self, block: Block) {
-        if let Some(node) = self.open.last_mut() {
+        let Some(node) = self.open.last_mut() else {
+            return;
+        };
+        if node.children.is_empty() || !(block.boxes() > 0 || matches!(block.kind, Kind::Code(_))) {
             node.blocks.push(block);
+            return;
+        }
+        let title = format!("{} (continued)", node.title);
+        let going_on = node.children.last().is_some_and(|last| last.title == title);
+        if !going_on {
+            node.children.push(Node {
+                title,
+                line: block.line,
+                level: node.level + 1,
+                ..Node::default()
+            });
+        }
+        if let Some(last) = node.children.last_mut() {
+            last.blocks.push(block);
         }
     }
 
@@ -148,7 +167,7 @@ fn is_checklist(inner: &[Block]) -> bool {
 }
 
 /// An HTML block without its tags, line by line: summaries become labels, list items items.
-fn without_tags(html: &str) -> String {
+pub(super) fn without_tags(html: &str) -> String {
     let lines: Vec<Cow<'_, str>> = html.lines().map(line_without_tags).collect();
     lines.join("\n")
 }

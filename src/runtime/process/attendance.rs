@@ -167,18 +167,33 @@ impl Attendance {
     }
 
     /// Tells how it ended, if it did.
-    fn tell_fate(&self, fate: Fate) -> bool {
+    fn tell_fate(&mut self, fate: Fate) -> bool {
         match fate {
             Fate::Attended => return false,
             Fate::Ended(ended) => {
-                for note in &ended.notes {
-                    self.feed.note(note);
-                }
+                self.note_all(&ended.notes);
                 self.tell(ended.outcome.clone(), ended.took());
             }
             Fate::Lost(outcome) => self.tell(outcome, Duration::ZERO),
         }
         true
+    }
+
+    /// Adds lines of our own below everything that was printed, also below a last line without an end.
+    fn note_all(&mut self, notes: &[String]) {
+        if notes.is_empty() {
+            return;
+        }
+        self.end_line();
+        for note in notes {
+            self.feed.note(note);
+        }
+    }
+
+    fn end_line(&mut self) {
+        let mut lines = Backlog::default();
+        std::mem::take(&mut self.decoder).finish(&mut lines);
+        self.feed.publish(lines, None);
     }
 
     /// Whether nobody reads any more what something in the background may print.
@@ -237,9 +252,7 @@ impl Attendance {
 
     async fn finish(mut self) {
         self.take_in(MOST_KEPT).await;
-        let mut lines = Backlog::default();
-        self.decoder.finish(&mut lines);
-        self.feed.publish(lines, None);
+        self.end_line();
     }
 
     /// Tells that nothing was started.

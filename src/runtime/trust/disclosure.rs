@@ -45,6 +45,11 @@ pub struct Disclosure {
 }
 
 impl Disclosure {
+    /// Whether there is nothing to trust it with, as in a checklist of plain items.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty() && self.contacts.is_empty() && self.reads.is_empty()
+    }
+
     /// Of this runbook, as it stands in its file.
     pub fn of(runbook: &Runbook) -> Self {
         let mut disclosure = Self::default();

@@ -18,6 +18,8 @@ use crate::ui::unseen;
 pub(super) struct Facts {
     /// The words.
     pub text: String,
+    /// Fewer words, for a line on which these would cut the title.
+    pub brief: Option<String>,
     /// How they look.
     pub style: Style,
     /// Whether it may push the title aside.
@@ -29,8 +31,17 @@ impl Facts {
     pub fn short(text: impl Into<String>, style: Style) -> Self {
         Self {
             text: text.into(),
+            brief: None,
             style,
             is_long: false,
+        }
+    }
+
+    /// The same with fewer words for where these would cut the title.
+    pub fn or(self, brief: impl Into<String>) -> Self {
+        Self {
+            brief: Some(brief.into()),
+            ..self
         }
     }
 
@@ -38,6 +49,7 @@ impl Facts {
     pub fn long(text: impl Into<String>, style: Style) -> Self {
         Self {
             text: text.into(),
+            brief: None,
             style,
             is_long: true,
         }
@@ -101,14 +113,8 @@ impl List<'_> {
                 } else {
                     String::new()
                 };
-                Facts::long(
-                    format!(
-                        "soak {}/{}{restarts}",
-                        stopwatch(soak.clean),
-                        stopwatch(time)
-                    ),
-                    style,
-                )
+                let times = format!("{}/{}", stopwatch(soak.clean), stopwatch(time));
+                Facts::short(format!("soak {times}{restarts}"), style).or(times)
             }
         }
     }
@@ -126,10 +132,19 @@ impl List<'_> {
         };
         Some(match verdict {
             Verdict::Unknown(reason) => {
-                Facts::short(unseen::short_words(self.app, proof, reason), style)
+                let brief = unseen::why(self.app, proof, reason);
+                Facts::short(unseen::short_words(self.app, proof, reason), style).or(brief)
             }
-            Verdict::Fail => Facts::short(format!("{} !", self.app.live.observed(proof)), style),
-            Verdict::Warn | Verdict::Pass => Facts::short(self.app.live.observed(proof), style),
+            Verdict::Fail => {
+                let observed = self.app.live.observed(proof);
+                let brief = format!("{} !", first_fact(&observed));
+                Facts::short(format!("{observed} !"), style).or(brief)
+            }
+            Verdict::Warn | Verdict::Pass => {
+                let observed = self.app.live.observed(proof);
+                let brief = first_fact(&observed).to_owned();
+                Facts::short(observed, style).or(brief)
+            }
         })
     }
 
@@ -144,8 +159,9 @@ impl List<'_> {
         let reason = state.reason.as_deref().unwrap_or_default();
         match status {
             Status::Done => match self.app.overruled(step) {
-                Some(red) => Facts::short(format!("OVER RED {}", red.observed), self.theme.alarm),
-                None => Facts::long(Self::result(state), self.theme.text),
+                Some(red) => Facts::short(format!("OVER RED {}", red.observed), self.theme.alarm)
+                    .or("OVER RED"),
+                None => self.result(state),
             },
             Status::Waived => Facts::long(format!("waived: {reason}"), self.theme.dim),
             Status::NotApplicable => {
@@ -165,11 +181,19 @@ impl List<'_> {
         }
     }
 
-    fn result(state: &StepState) -> String {
+    fn result(&self, state: &StepState) -> Facts {
+        let style = self.theme.text;
         match (&state.value, &state.evidence) {
-            (Some(value), _) => format!("= {value}"),
-            (None, Some(evidence)) => format!("= {}", evidence.observed),
-            (None, None) => String::new(),
+            (Some(value), _) => Facts::long(format!("= {value}"), style),
+            (None, Some(evidence)) => {
+                // That it ended well is what `verified` says already.
+                let brief = match first_fact(&evidence.observed) {
+                    "exit 0" => String::new(),
+                    fact => format!("= {fact}"),
+                };
+                Facts::long(format!("= {}", evidence.observed), style).or(brief)
+            }
+            (None, None) => Facts::long("", style),
         }
     }
 
@@ -180,10 +204,12 @@ impl List<'_> {
         });
         let direction = attempt.map_or(Direction::Run, |attempt| attempt.direction);
         let usual = self.app.run.usual_time(step, direction);
-        let of = usual
-            .map(|usual| format!(" of {}", stopwatch(usual.time)))
-            .unwrap_or_default();
-        Facts::short(format!("{}{of}", stopwatch(ran)), self.theme.accent)
+        let ran = stopwatch(ran);
+        match usual.map(|usual| stopwatch(usual.time)) {
+            Some(usual) => Facts::short(format!("{ran} of {usual}"), self.theme.accent)
+                .or(format!("{ran}/{usual}")),
+            None => Facts::short(ran, self.theme.accent),
+        }
     }
 
     fn why(&self, state: &StepState) -> String {
@@ -198,6 +224,10 @@ impl List<'_> {
             .map(explain)
             .unwrap_or_default()
     }
+}
+
+fn first_fact(observed: &str) -> &str {
+    observed.split(" · ").next().unwrap_or(observed)
 }
 
 fn level_word(level: Level) -> &'static str {

@@ -326,7 +326,7 @@ fn draw_impact(
     let inner = panel(theme, area, page.buffer(), titles);
     let mut page = Page::new(page.buffer(), padded(inner));
     if proofs.is_empty() {
-        let words = "this rollback names no proof: `:` closes it by word when its steps are done";
+        let words = "this rollback names no proof: `:attest-rollback` closes it by word when its steps are done";
         page.pen().put(words, theme.warning);
     }
     let hidden = proofs.len().saturating_sub(page.left());
@@ -437,9 +437,9 @@ fn draw_step(app: &App, theme: &Theme, pen: &mut Pen<'_>, step: StepIndex, point
         .put(" ", theme.dim);
     let title_style = if settled { theme.dim } else { theme.text };
     let title = filled(&definition.title, &app.run.variables);
-    pen.put_within(&title, (room * 2 / 5).max(12), title_style)
-        .to(room / 2);
-    pen.skip(1)
+    let used = room - pen.room();
+    pen.column(&title, (room / 2).saturating_sub(used).max(12), title_style)
+        .skip(1)
         .column(&time_words(app, step), 13, theme.text)
         .skip(1);
     let who = owner(app, step).unwrap_or_default();
@@ -552,7 +552,7 @@ fn owed(app: &App, state: &RollbackState) -> Vec<(bool, String)> {
     ));
     owed.push((
         app.run.ended.is_some(),
-        "close the run (`:` close), or go on from the board (esc)".to_owned(),
+        "close the run (`:close`), or go on from the board (esc)".to_owned(),
     ));
     owed
 }

@@ -6,7 +6,7 @@ use super::{due_words, is_plain, key, owner, time_lines};
 use crate::app::App;
 use crate::app::command::explain;
 use crate::app::keys::Action;
-use crate::journal::Basis;
+use crate::journal::{Basis, Outcome};
 use crate::run::{Attempt, Status};
 use crate::runbook::{Proof, Step, StepIndex};
 use crate::ui::page::{LABEL_CELLS, Page, bar, put_spans, span, wrapped};
@@ -98,11 +98,11 @@ impl<'a> Facts<'a> {
         let (Some(command), Some(attempt)) = (&self.definition.command, self.latest()) else {
             return;
         };
-        for (row, spans) in time_lines(self.app, self.theme, command, attempt, self.cells)
-            .into_iter()
-            .enumerate()
-        {
-            self.add(if row == 0 { "time" } else { "" }, spans);
+        if attempt.outcome.as_ref().is_none_or(Outcome::was_seen) {
+            let lines = time_lines(self.app, self.theme, command, attempt, self.cells);
+            for (row, spans) in lines.into_iter().enumerate() {
+                self.add(if row == 0 { "time" } else { "" }, spans);
+            }
         }
         if let Some(outcome) = &attempt.outcome {
             let style = if outcome.is_success() {
@@ -140,7 +140,7 @@ impl<'a> Facts<'a> {
             }
             (Status::Done, _) => "done, attested",
             (Status::Failed, _) => "failed",
-            (Status::Unknown, _) => "UNKNOWN: it can't be told whether this is done",
+            (Status::Unknown, _) => "UNKNOWN",
             (Status::Waived, _) => "waived",
             (Status::NotApplicable, _) => "doesn't apply",
             (_, _) if state.skipped => "passed over for now",
@@ -289,7 +289,13 @@ impl<'a> Facts<'a> {
                 "signed",
                 vec![span(format!("{role}{who}"), self.theme.text), signed],
             );
-        } else if let Some(second) = &self.app.run.state(self.step).signed {
+        }
+        let state = self.app.run.state(self.step);
+        let second = match self.definition.sign {
+            Some(_) => &state.second,
+            None => &state.signed,
+        };
+        if let Some(second) = second {
             self.add("second", vec![span(second, self.theme.text)]);
         }
         if let Some(at) = self.definition.at {

@@ -93,7 +93,15 @@ fn state(app: &App, theme: &Theme, attempt: &Attempt) -> (String, Style) {
     let time = stopwatch(elapsed(app, attempt));
     let undo = direction_word(attempt.direction);
     match &attempt.outcome {
-        None if attempt.interrupted => (format!("{undo}STOPPING {time}"), theme.warning),
+        None if attempt.interrupted => {
+            let kill = app
+                .kill_in(attempt.number)
+                .map_or_else(String::new, |left| {
+                    // Rounded up, so that the last second reads 1 and never 0.
+                    format!("  KILL in {} s", left.as_millis().div_ceil(1_000))
+                });
+            (format!("{undo}STOPPING {time}{kill}"), theme.warning)
+        }
         None => {
             let pid = app
                 .pids
@@ -107,7 +115,11 @@ fn state(app: &App, theme: &Theme, attempt: &Attempt) -> (String, Style) {
             } else {
                 theme.alarm
             };
-            (format!("{undo}{} after {time}", in_short(outcome)), style)
+            let time = match outcome.was_seen() {
+                true => format!(" after {time}"),
+                false => String::new(),
+            };
+            (format!("{undo}{}{time}", in_short(outcome)), style)
         }
     }
 }

@@ -8,7 +8,11 @@ use super::super::stage;
 use super::super::steps::{Gathered, Mode, gather};
 use super::super::tree::{self, Node};
 use super::choices::platform;
-use super::{Arranger, is_procedure, visit, written_duration};
+use super::headings::{is_procedure, written_duration};
+use super::{Arranger, visit};
+
+/// More ways back than this are no offer to somebody who has to decide; all of them can be taken anyway.
+const MOST_OFFERED: usize = 9;
 
 /// What is found below one heading that goes back.
 #[derive(Default)]
@@ -36,6 +40,7 @@ impl Arranger<'_> {
         self.place_texts(&mut back);
         let main: Vec<usize> = (0..back.rollbacks.len())
             .filter(|&index| !is_aftermath(&back.rollbacks[index].title))
+            .take(MOST_OFFERED)
             .map(|index| first + index)
             .collect();
         for trigger in &mut back.triggers {
@@ -155,12 +160,7 @@ impl Arranger<'_> {
 
     /// The option that a rollback undoes: the one that names the same platform.
     fn option_of(&self, title: &str) -> Option<String> {
-        let wanted = platform(title)?;
-        let sections = self.drafts.iter().flat_map(|draft| &draft.phase.sections);
-        sections
-            .flat_map(|section| &section.options)
-            .find(|option| platform(&option.title) == Some(wanted))
-            .map(|option| option.title.clone())
+        self.options.get(platform(title)?).cloned()
     }
 
     fn triggers(&mut self, node: &Node, back: &mut Back) {

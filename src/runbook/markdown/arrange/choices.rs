@@ -2,7 +2,8 @@
 
 use super::super::outline::Choice;
 use super::super::tree::Node;
-use super::{Arranger, choice, option_title};
+use super::headings::option_title;
+use super::{Arranger, choice};
 
 /// Ways to deploy that stand beside each other mean that one of them is taken.
 const PLATFORMS: [&str; 12] = [
@@ -60,6 +61,11 @@ impl Arranger<'_> {
         let what = format!("“{}” is one of the options of “{section}”", child.title);
         self.shared.notes.guess(child.line, &what);
         let gathered = self.all_steps(child);
+        if let Some(platform) = platform(title) {
+            self.options
+                .entry(platform)
+                .or_insert_with(|| title.to_owned());
+        }
         let mut option = choice(title, &child.id, gathered);
         option
             .comments

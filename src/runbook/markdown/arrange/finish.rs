@@ -35,7 +35,7 @@ impl Arranger<'_> {
         }
         self.outline.phases = drafts.into_iter().map(|draft| draft.phase).collect();
         self.outline.variables = std::mem::take(&mut self.shared.variables);
-        self.outline.roles = std::mem::take(&mut self.shared.roles);
+        self.outline.roles = std::mem::take(&mut self.shared.roles).into_list();
         limit_depth(&mut self.outline, self.shared);
         self.outline
     }
@@ -43,26 +43,36 @@ impl Arranger<'_> {
     /// Lists that are due before the launch, and stand behind it in the document, go to where they are due. Nothing
     /// else changes its place: the order of a checklist is its author's.
     fn bring_forward(&mut self, drafts: &mut Vec<Draft>) {
-        for index in 0..drafts.len() {
-            let place = place_in_time(&drafts[index]);
-            let later = |draft: &Draft| place_in_time(draft) > place;
-            let Some(to) = drafts[..index].iter().position(later) else {
-                continue;
+        // Where the launch's own day begins, and the launch: what is due earlier goes right before it.
+        let begins = [false, true].map(|same_day| {
+            let later = |draft: &Draft| place_in_time(draft) > (Stage::PreLaunch, same_day);
+            drafts.iter().position(later).unwrap_or(drafts.len())
+        });
+        let mut ranked: Vec<(usize, Draft)> = Vec::new();
+        for (index, mut draft) in drafts.drain(..).enumerate() {
+            let (stage, same_day) = place_in_time(&draft);
+            let due = usize::from(same_day);
+            let moves = draft.apart && stage == Stage::PreLaunch && begins[due] < index;
+            let rank = if moves {
+                self.say_moved(&mut draft);
+                2 * due + 1
+            } else {
+                2 * begins.iter().filter(|begin| index >= **begin).count()
             };
-            if !drafts[index].apart || drafts[index].phase.stage != Stage::PreLaunch {
-                continue;
-            }
-            let draft = &drafts[index];
-            let what = format!(
-                "“{}” is due before the launch: moved there",
-                draft.phase.title
-            );
-            self.shared.notes.guess(draft.line, &what);
-            let mut moved = drafts.remove(index);
-            let comment = format!("guessed from line {}: {what}", moved.line);
-            moved.phase.comments.push(comment);
-            drafts.insert(to, moved);
+            ranked.push((rank, draft));
         }
+        ranked.sort_by_key(|(rank, _)| *rank);
+        drafts.extend(ranked.into_iter().map(|(_, draft)| draft));
+    }
+
+    fn say_moved(&mut self, draft: &mut Draft) {
+        let what = format!(
+            "“{}” is due before the launch: moved there",
+            draft.phase.title
+        );
+        self.shared.notes.guess(draft.line, &what);
+        let comment = format!("guessed from line {}: {what}", draft.line);
+        draft.phase.comments.push(comment);
     }
 
     /// Texts after the last section go into one of their own.

@@ -7,7 +7,8 @@ use super::super::outline::{Command, Step, Upkeep};
 use super::super::steps::{Gathered, gather};
 use super::super::tree::Node;
 use super::super::{exported, loses_words, shell, stage};
-use super::{Arranger, visit, written_duration};
+use super::headings::written_duration;
+use super::{Arranger, visit};
 
 impl Arranger<'_> {
     /// Headings that are no phase and no section; says whether this is one.
@@ -63,12 +64,7 @@ impl Arranger<'_> {
         let Some(listed) = self.pairs(node) else {
             return false;
         };
-        let unlisted = std::mem::take(&mut self.shared.roles);
-        let known = |id: &String| listed.iter().any(|(listed, _)| listed == id);
-        let others: Vec<(String, String)> =
-            unlisted.into_iter().filter(|(id, _)| !known(id)).collect();
-        self.shared.roles = listed;
-        self.shared.roles.extend(others);
+        self.shared.roles.put_first(listed);
         true
     }
 

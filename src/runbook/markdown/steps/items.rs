@@ -1,9 +1,10 @@
 //! One list item: its title, what the title tells, its command, what stands below it.
 
-use super::super::blocks::{Block, Item, Kind, Prose};
-use super::super::marks::{bare_box, leading_box, trailing_status};
+use super::super::blocks::{Block, Item, Kind, Line, Prose};
+use super::super::marks::{bare_box, trailing_status};
 use super::super::outline::Step;
 use super::super::shell::Use;
+use super::super::tree::without_tags;
 use super::super::{exported, fields, loses_words, shell, stage};
 use super::{Mode, Shared, command_comment, first_line, gather};
 
@@ -103,7 +104,7 @@ fn describe(shared: &mut Shared, step: &mut Step, prose: &Prose, line: usize, mo
     let (raw, id) = written.unwrap_or((&prose.raw, ""));
     id.clone_into(&mut step.id);
     let (title, rest) = prose.split_at_break();
-    let (title, rest) = boxed_rest(shared, step, title, rest, line);
+    let rest = boxed_rest(shared, step, rest);
     entitle(shared, step, &title, line, mode);
     if !rest.is_empty() {
         shared.notes.keep(line, &rest);
@@ -116,18 +117,29 @@ fn describe(shared: &mut Shared, step: &mut Step, prose: &Prose, line: usize, mo
         .cloned()
         .collect();
     step.text.extend(further);
+    step.text.extend(prose.images.iter().cloned());
     let mut held: Vec<&str> = vec![&step.title];
     held.extend(step.text.iter().map(String::as_str));
     held.extend(step.link.as_deref());
     held.extend(step.sign.is_some().then_some(RECORDED));
     held.extend(step.record.as_ref().map(|(_, unit)| unit.as_str()));
+    held.extend(step.steps.iter().map(|below| below.title.as_str()));
+    let raw = &without_markup(raw);
     if loses_words(raw, &held) {
         shared.notes.keep(line, raw);
         let remarks = remarks(raw);
         held.extend(remarks.iter().map(String::as_str));
         let lost = loses_words(raw, &held);
         step.text
-            .extend(if lost { vec![raw.to_owned()] } else { remarks });
+            .extend(if lost { vec![raw.clone()] } else { remarks });
+    }
+}
+
+/// An item's words without the tags around them, unless there are comments among those.
+fn without_markup(raw: &str) -> String {
+    match raw.contains("<!--") {
+        true => raw.to_owned(),
+        false => without_tags(raw),
     }
 }
 
@@ -138,29 +150,25 @@ fn remarks(raw: &str) -> Vec<String> {
     closed.map(|(remark, _)| remark.trim().to_owned()).collect()
 }
 
-/// Boxes on the lines after an item's first are tasks too: a bullet was forgotten.
-fn boxed_rest(
-    shared: &mut Shared,
-    step: &mut Step,
-    title: String,
-    rest: String,
-    line: usize,
-) -> (String, String) {
+/// Boxes on the lines after an item's first are tasks too: a bullet was forgotten. Gives what is left of the lines.
+fn boxed_rest(shared: &mut Shared, step: &mut Step, lines: &[Line]) -> String {
     let mut kept = Vec::new();
-    for text in rest.lines() {
-        match leading_box(text).filter(|(_, words)| bare_box(text) && !words.is_empty()) {
+    for line in lines {
+        match bare_box(&line.text).filter(|(_, words)| !words.is_empty()) {
             Some((mark, words)) => {
                 let mut substep = Step {
                     title: words.to_owned(),
                     ..Step::default()
                 };
-                shared.marked(&mut substep, &mark, line);
+                let what = "boxes without a list were taken for tasks";
+                shared.notes.guess(line.number, what);
+                shared.marked(&mut substep, &mark, line.number);
                 step.steps.push(substep);
             }
-            None => kept.push(text),
+            None => kept.push(line.text.trim()),
         }
     }
-    (title, kept.join("\n"))
+    kept.join("\n").trim().to_owned()
 }
 
 fn is_url(link: &str) -> bool {

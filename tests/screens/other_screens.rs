@@ -3,20 +3,11 @@
 //!
 //! Each is drawn alone into the room that header and footer leave it, so that a change to those leaves these be.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that can't be set up fails by itself"
-)]
-
-#[path = "screens/render.rs"]
-mod render;
-#[path = "screens_more/world.rs"]
-mod world;
-
 use ratatui::Terminal;
 use ratatui::backend::{Backend, TestBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
+use tminus::app::keys::Action;
 use tminus::app::output::Line;
 use tminus::app::picker::{Picker, PickerRun, PickerRunbook};
 use tminus::app::view::Screen;
@@ -28,8 +19,9 @@ use tminus::run::rollback::RollbackStage;
 use tminus::ui;
 use tminus::ui::theme::{ColourDepth, Palette, Theme};
 
-use render::{screen, text, text_and_styles};
-use world::{World, coloured};
+use super::render::{screen, text, text_and_styles};
+use super::snapshot;
+use super::stage::{Stage, coloured};
 
 /// What header and footer leave of 80x24, and of 120x40.
 const SMALL: (u16, u16) = (80, 19);
@@ -67,17 +59,8 @@ fn drawn_picker(picker: &Picker, theme: &Theme, (columns, rows): (u16, u16)) -> 
     terminal.backend().buffer().clone()
 }
 
-/// Compares with the committed picture.
-fn snapshot(name: &str, shown: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("screens/snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, shown));
-}
-
-fn snapshot_world(name: &str, world: &World, size: (u16, u16)) {
-    let (buffer, _) = drawn(&world.app, &Theme::default(), size);
+fn snapshot_stage(name: &str, stage: &Stage, size: (u16, u16)) {
+    let (buffer, _) = drawn(&stage.app, &Theme::default(), size);
     snapshot(name, &text_and_styles(&buffer));
 }
 
@@ -90,17 +73,17 @@ fn without_colour() -> Theme {
 }
 
 /// The rollout was started a minute after T-0 and has been running for over a minute.
-fn rolling_out() -> World {
-    rolled_out_in(World::new())
+fn rolling_out() -> Stage {
+    rolled_out_in(Stage::kestrel(Mode::Live))
 }
 
-fn rolled_out_in(mut world: World) -> World {
-    world
+fn rolled_out_in(mut stage: Stage) -> Stage {
+    stage
         .cleared_for_launch()
         .at_launch_plus(60)
         .healthy()
         .keys("2 x y");
-    world.spawned(48_113).wait(60).healthy();
+    stage.spawned(48_113).wait(60).healthy();
     let printed = vec![
         Line::plain("deployment.apps/api image updated"),
         coloured(
@@ -108,73 +91,73 @@ fn rolled_out_in(mut world: World) -> World {
             3,
         ),
     ];
-    world.output(
+    stage.output(
         printed,
         Some(Line::plain(
             "Waiting for deployment \"api\" rollout to finish: 2 of 4",
         )),
     );
-    world.check(2, Verdict::Fail, "2 of 4").wait(4);
-    world
+    stage.check(2, Verdict::Fail, "2 of 4").wait(4);
+    stage
 }
 
 /// The error rate went up after the rollout, and the trigger fired.
-fn in_trouble() -> World {
-    let mut world = rolling_out();
-    world
+fn in_trouble() -> Stage {
+    let mut stage = rolling_out();
+    stage
         .ended(Outcome::Exited { code: 0 }, 130)
         .samples(0, &[0.8, 1.8, 1.9])
         .samples(1, &[880.0]);
-    world.check(0, Verdict::Fail, "503");
-    world
+    stage.check(0, Verdict::Fail, "503");
+    stage
 }
 
 /// The Kubernetes rollback was decided; its first step is done, its second runs.
-fn going_back() -> World {
-    let mut world = in_trouble();
-    world.keys("B 1").typed("prod-eu").keys("x y");
-    world
+fn going_back() -> Stage {
+    let mut stage = in_trouble();
+    stage.keys("B 1").typed("prod-eu").keys("x y");
+    stage
         .ended(Outcome::Exited { code: 0 }, 4)
         .keys("4 x y")
         .spawned(48_200)
         .wait(9)
         .samples(0, &[1.7]);
-    world
+    stage
         .output(vec![Line::plain("deployment.apps/api rolled back")], None)
         .keys("4");
-    world
+    stage
 }
 
 /// All steps of the rollback are done, the proof holds for a minute and a half.
-fn proving() -> World {
-    let mut world = going_back();
-    world
+fn proving() -> Stage {
+    let mut stage = going_back();
+    stage
         .ended(Outcome::Exited { code: 0 }, 41)
         .keys("x")
         .ended(Outcome::Exited { code: 0 }, 95)
         .keys("4 space");
-    world.typed("cy").keys("4");
+    stage.typed("cy").keys("4");
     for _ in 0..9 {
-        world
+        stage
             .check(0, Verdict::Pass, "200")
             .samples(0, &[0.05, 0.05]);
     }
-    world
+    stage
 }
 
-fn closed() -> World {
-    let mut world = proving();
+fn closed() -> Stage {
+    let mut stage = proving();
     for _ in 0..20 {
-        world
+        stage
             .check(0, Verdict::Pass, "200")
             .samples(0, &[0.05, 0.05]);
     }
-    world
+    stage
 }
 
-fn polling() -> World {
-    let mut world = World::new();
-    world
+fn polling() -> Stage {
+    let mut stage = Stage::kestrel(Mode::Live);
+    stage
         .keys("space")
         .wait(30)
         .keys("P +")
@@ -182,16 +165,16 @@ fn polling() -> World {
         .keys("-")
         .typed("restore untested")
         .healthy();
-    world.all_seen();
-    world
+    stage.all_seen();
+    stage
 }
 
 #[test]
 fn a_running_command() {
-    let world = rolling_out();
-    snapshot_world("step_running_80x24", &world, SMALL);
-    snapshot_world("step_running_120x40", &world, LARGE);
-    let (buffer, _) = drawn(&world.app, &without_colour(), SMALL);
+    let stage = rolling_out();
+    snapshot_stage("step_running_80x24", &stage, SMALL);
+    snapshot_stage("step_running_120x40", &stage, LARGE);
+    let (buffer, _) = drawn(&stage.app, &without_colour(), SMALL);
     snapshot(
         "step_running_80x24_no_colour_ascii",
         &text_and_styles(&buffer),
@@ -200,9 +183,9 @@ fn a_running_command() {
 
 #[test]
 fn a_failed_command_says_what_its_exit_code_means() {
-    let mut world = rolling_out();
-    world.ended(Outcome::Exited { code: 127 }, 190);
-    snapshot_world("step_failed_80x24", &world, SMALL);
+    let mut stage = rolling_out();
+    stage.ended(Outcome::Exited { code: 127 }, 190);
+    snapshot_stage("step_failed_80x24", &stage, SMALL);
 }
 
 /// What tells the reason stands at the end of a line, which is why none is cut.
@@ -210,11 +193,11 @@ fn a_failed_command_says_what_its_exit_code_means() {
 fn the_reason_of_a_failure_is_read_in_full() {
     let reason = "error: failed to roll out: quota exceeded for namespace kestrel: requested cpu 4, used 13, \
                   limit 16: ask the platform team to raise it";
-    let mut world = rolling_out();
-    world
+    let mut stage = rolling_out();
+    stage
         .output(vec![Line::plain(reason)], None)
         .ended(Outcome::Exited { code: 1 }, 190);
-    let shown = text(&screen(&world.app, &Theme::default(), 80, 24));
+    let shown = text(&screen(&stage.app, &Theme::default(), 80, 24));
     let joined: String = shown
         .lines()
         .filter_map(|line| line.strip_prefix("│ ")?.strip_suffix('│'))
@@ -226,43 +209,43 @@ fn the_reason_of_a_failure_is_read_in_full() {
 
 #[test]
 fn a_step_without_a_command_is_all_facts() {
-    let mut world = World::new();
-    world
+    let mut stage = Stage::kestrel(Mode::Live);
+    stage
         .healthy()
         .keys("j enter a")
         .typed("backup runs at :10");
-    snapshot_world("step_record_80x24", &world, SMALL);
+    snapshot_stage("step_record_80x24", &stage, SMALL);
 }
 
 #[test]
 fn a_step_that_soaks_shows_each_proof() {
-    let mut world = rolling_out();
-    world
+    let mut stage = rolling_out();
+    stage
         .ended(Outcome::Exited { code: 0 }, 130)
         .check(2, Verdict::Pass, "4 of 4")
         .keys("esc . enter");
     for _ in 0..4 {
-        world.healthy();
+        stage.healthy();
     }
-    world
+    stage
         .check(1, Verdict::Unknown(Reason::Timeout), "")
         .samples(0, &[0.7]);
-    snapshot_world("step_soak_120x40", &world, LARGE);
+    snapshot_stage("step_soak_120x40", &stage, LARGE);
 }
 
 #[test]
 fn ten_thousand_lines_are_scrolled_and_searched() {
-    let mut world = rolling_out();
-    world.output(
+    let mut stage = rolling_out();
+    stage.output(
         (1..=10_000)
             .map(|number| Line::plain(format!("line {number}")))
             .collect(),
         None,
     );
-    let (buffer, _) = drawn(&world.app, &Theme::default(), SMALL);
+    let (buffer, _) = drawn(&stage.app, &Theme::default(), SMALL);
     assert!(text(&buffer).contains("line 10000"), "the end is followed");
-    world.keys("/").typed("line 4711");
-    let (buffer, _) = drawn(&world.app, &Theme::default(), SMALL);
+    stage.keys("/").typed("line 4711");
+    let (buffer, _) = drawn(&stage.app, &Theme::default(), SMALL);
     let lines = text(&buffer);
     assert!(
         lines.contains("line 4711") && !lines.contains("line 10000"),
@@ -273,12 +256,12 @@ fn ten_thousand_lines_are_scrolled_and_searched() {
 
 #[test]
 fn nothing_that_a_command_prints_can_steer_the_terminal() {
-    let mut world = rolling_out();
-    world.output(
+    let mut stage = rolling_out();
+    stage.output(
         vec![Line::plain("a\x1b[2Jb\r\u{202e}c\u{9b}1m")],
         Some(Line::plain("\x07")),
     );
-    let (buffer, _) = drawn(&world.app, &Theme::default(), SMALL);
+    let (buffer, _) = drawn(&stage.app, &Theme::default(), SMALL);
     assert!(text(&buffer).contains("a^[[2Jb^M<202e>c<9b>1m"));
     let steering = buffer
         .content
@@ -290,57 +273,64 @@ fn nothing_that_a_command_prints_can_steer_the_terminal() {
 
 #[test]
 fn a_poll_with_its_evidence() {
-    let world = polling();
-    snapshot_world("poll_80x24", &world, SMALL);
-    snapshot_world("poll_140x40", &world, (140, 33));
+    let stage = polling();
+    snapshot_stage("poll_80x24", &stage, SMALL);
+    snapshot_stage("poll_140x40", &stage, (140, 33));
 }
 
 #[test]
 fn a_poll_that_is_go() {
-    let mut world = World::new();
-    world.cleared_for_launch().healthy().all_seen().keys("P");
-    snapshot_world("poll_go_80x24", &world, SMALL);
+    let mut stage = Stage::kestrel(Mode::Live);
+    stage.cleared_for_launch().healthy().all_seen().keys("P");
+    snapshot_stage("poll_go_80x24", &stage, SMALL);
 }
 
 #[test]
 fn a_fired_trigger_before_the_decision() {
-    let mut world = in_trouble();
-    world.keys("4");
-    snapshot_world("rollback_before_80x24", &world, SMALL);
-    world.keys("B");
-    snapshot_world("rollback_decision_80x24", &world, SMALL);
-    world.keys("1").typed("prod");
-    snapshot_world("rollback_wrong_target_80x24", &world, SMALL);
+    let mut stage = in_trouble();
+    stage.keys("4");
+    snapshot_stage("rollback_before_80x24", &stage, SMALL);
+    stage.keys("B");
+    snapshot_stage("rollback_decision_80x24", &stage, SMALL);
+    stage.keys("1").typed("prod");
+    snapshot_stage("rollback_wrong_target_80x24", &stage, SMALL);
 }
 
 #[test]
 fn the_trigger_board_says_how_near_each_trigger_is_and_whether_it_can_fire() {
-    let mut world = rolling_out();
-    world.samples(
+    let mut stage = rolling_out();
+    stage.samples(
         0,
         &[
             0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6,
         ],
     );
-    world.keys("4");
-    snapshot_world("triggers_near_80x24", &world, SMALL);
-    snapshot_world("triggers_near_120x40", &world, LARGE);
-    world.unseen(0).keys("4");
-    let (buffer, _) = drawn(&world.app, &Theme::default(), SMALL);
+    stage.keys("4");
+    snapshot_stage("triggers_near_80x24", &stage, SMALL);
+    snapshot_stage("triggers_near_120x40", &stage, LARGE);
+    stage.unseen(0).keys("4");
+    let (buffer, _) = drawn(&stage.app, &Theme::default(), SMALL);
     let shown = text(&buffer);
     assert!(shown.contains("DISARMED: not seen"), "{shown}");
 }
 
 #[test]
 fn the_trigger_board_says_how_long_a_breach_has_lasted_and_what_was_decided() {
-    let mut world = in_trouble();
-    world
+    let mut stage = in_trouble();
+    stage
         .keys("B f")
         .typed("the retry helps")
         .samples(0, &[1.7]);
-    world.keys("4");
-    snapshot_world("triggers_settling_80x24", &world, SMALL);
-    let shown = text(&drawn(&World::new().keys("4").app, &Theme::default(), SMALL).0);
+    stage.keys("4");
+    snapshot_stage("triggers_settling_80x24", &stage, SMALL);
+    let shown = text(
+        &drawn(
+            &Stage::kestrel(Mode::Live).keys("4").app,
+            &Theme::default(),
+            SMALL,
+        )
+        .0,
+    );
     assert!(shown.contains("armed in launch, post-launch"), "{shown}");
 }
 
@@ -379,43 +369,43 @@ fn what_is_less_than_it_looks_says_so() {
 
 #[test]
 fn a_rollback_that_begins_by_itself_says_so_and_how_to_stop_it() {
-    let mut world = rolled_out_in(World::automatic());
+    let mut stage = rolled_out_in(Stage::kestrel_automatic());
     let breach = || Msg::Sampled {
         metric: 0,
         sample: Ok(1.9).into(),
     };
-    world
+    stage
         .ended(Outcome::Exited { code: 0 }, 130)
         .samples(0, &[0.8])
         .send(breach());
-    let whole = |world: &World, (columns, rows): (u16, u16)| {
-        screen(&world.app, &Theme::default(), columns, rows)
+    let whole = |stage: &Stage, (columns, rows): (u16, u16)| {
+        screen(&stage.app, &Theme::default(), columns, rows)
     };
-    world.keys("1");
-    let shown = text_and_styles(&whole(&world, (80, 24)));
+    stage.keys("1");
+    let shown = text_and_styles(&whole(&stage, (80, 24)));
     snapshot("automatic_announced_80x24", &shown);
     for key in ["4", "5", "6", "1"] {
-        world.keys(key).send(breach());
+        stage.keys(key).send(breach());
         for size in [(80, 24), (40, 12), (60, 16), (200, 60)] {
-            let shown = text(&whole(&world, size));
+            let shown = text(&whole(&stage, size));
             assert!(shown.contains("ROLLBACK IN "), "{key} {size:?}\n{shown}");
         }
     }
     for _ in 0..4 {
-        world.wait(2).samples(0, &[1.9]);
+        stage.wait(2).samples(0, &[1.9]);
     }
     for size in [(80, 24), (120, 40)] {
-        let shown = text_and_styles(&whole(&world, size));
+        let shown = text_and_styles(&whole(&stage, size));
         snapshot(&format!("automatic_walking_{}x{}", size.0, size.1), &shown);
     }
 }
 
 #[test]
 fn a_rollback_on_its_way() {
-    let world = going_back();
-    snapshot_world("rollback_walking_80x24", &world, SMALL);
-    snapshot_world("rollback_walking_120x40", &world, LARGE);
-    let (buffer, _) = drawn(&world.app, &without_colour(), SMALL);
+    let stage = going_back();
+    snapshot_stage("rollback_walking_80x24", &stage, SMALL);
+    snapshot_stage("rollback_walking_120x40", &stage, LARGE);
+    let (buffer, _) = drawn(&stage.app, &without_colour(), SMALL);
     snapshot(
         "rollback_walking_80x24_no_colour_ascii",
         &text_and_styles(&buffer),
@@ -424,127 +414,154 @@ fn a_rollback_on_its_way() {
 
 #[test]
 fn a_rollback_that_is_proved() {
-    let world = proving();
-    assert_eq!(world.app.run.rollback_stage(), Some(RollbackStage::Verify));
-    snapshot_world("rollback_proving_80x24", &world, SMALL);
-    let world = closed();
+    let stage = proving();
+    assert_eq!(stage.app.run.rollback_stage(), Some(RollbackStage::Verify));
+    snapshot_stage("rollback_proving_80x24", &stage, SMALL);
+    let stage = closed();
     assert_eq!(
-        world.app.run.rollback_stage(),
+        stage.app.run.rollback_stage(),
         Some(RollbackStage::Closed { verified: true })
     );
-    snapshot_world("rollback_closed_80x24", &world, SMALL);
+    snapshot_stage("rollback_closed_80x24", &stage, SMALL);
 }
 
 #[test]
 fn the_timeline_of_a_launch_that_went_back() {
-    let mut world = going_back();
-    world.keys("L");
-    snapshot_world("timeline_80x24", &world, SMALL);
-    snapshot_world("timeline_120x40", &world, LARGE);
+    let mut stage = going_back();
+    stage.keys("L");
+    snapshot_stage("timeline_80x24", &stage, SMALL);
+    snapshot_stage("timeline_120x40", &stage, LARGE);
 }
 
 #[test]
 fn confirmations_show_the_exact_command() {
-    let mut world = World::new();
-    world
+    let mut stage = Stage::kestrel(Mode::Live);
+    stage
         .cleared_for_launch()
         .at_launch_plus(60)
         .healthy()
         .keys("2 x");
-    snapshot_world("confirm_changes_80x24", &world, SMALL);
+    snapshot_stage("confirm_changes_80x24", &stage, SMALL);
 }
 
 #[test]
 fn a_command_before_its_time_says_so_loudly() {
-    let mut world = World::new();
-    world.cleared_for_launch().healthy().keys("2 x");
-    snapshot_world("confirm_too_soon_80x24", &world, SMALL);
-    world.keys("esc H").typed("errors climb").keys("x");
-    snapshot_world("confirm_held_80x24", &world, SMALL);
+    let mut stage = Stage::kestrel(Mode::Live);
+    stage.cleared_for_launch().healthy().keys("2 x");
+    snapshot_stage("confirm_too_soon_80x24", &stage, SMALL);
+    stage.keys("esc H").typed("errors climb").keys("x");
+    snapshot_stage("confirm_held_80x24", &stage, SMALL);
 }
 
 #[test]
 fn what_was_done_in_this_run_can_be_taken_back() {
-    let mut world = rolling_out();
-    world.ended(Outcome::Exited { code: 0 }, 130).keys("esc 4");
-    snapshot_world("undo_list_120x40", &world, LARGE);
-    world.keys("U");
-    snapshot_world("undo_confirm_80x24", &world, SMALL);
-    world
+    let mut stage = rolling_out();
+    stage.ended(Outcome::Exited { code: 0 }, 130).keys("esc 4");
+    snapshot_stage("undo_list_120x40", &stage, LARGE);
+    stage.keys("U");
+    snapshot_stage("undo_confirm_80x24", &stage, SMALL);
+    stage
         .keys("y")
         .ended(Outcome::Exited { code: 0 }, 40)
         .keys("esc 4");
-    snapshot_world("undo_done_80x24", &world, SMALL);
+    snapshot_stage("undo_done_80x24", &stage, SMALL);
 }
 
 #[test]
 fn a_point_of_no_return_asks_everything() {
-    let mut world = rolling_out();
-    world
+    let mut stage = rolling_out();
+    stage
         .ended(Outcome::Exited { code: 0 }, 130)
         .keys("esc . W")
         .typed("watched in the drill");
     // The CRM stays out of sight, but nothing that must be seen stands on it.
-    world
+    stage
         .check(0, Verdict::Pass, "200")
         .check(2, Verdict::Pass, "4 of 4")
         .keys(". x");
-    snapshot_world("confirm_ponr_second_80x24", &world, SMALL);
-    world.typed("ana").typed("prod");
-    snapshot_world("confirm_ponr_wrong_target_80x24", &world, SMALL);
-    world.keys("ctrl-u").typed("prod-eu").wait(3);
-    snapshot_world("confirm_ponr_countdown_80x24", &world, SMALL);
+    snapshot_stage("confirm_ponr_second_80x24", &stage, SMALL);
+    stage.typed("ana").typed("prod");
+    snapshot_stage("confirm_ponr_wrong_target_80x24", &stage, SMALL);
+    stage.keys("ctrl-u").typed("prod-eu").wait(3);
+    snapshot_stage("confirm_ponr_countdown_80x24", &stage, SMALL);
 }
 
 #[test]
 fn a_drill_never_looks_like_the_real_thing() {
-    let mut world = World::with_mode(Mode::Drill);
-    world
+    let mut stage = Stage::kestrel(Mode::Drill);
+    stage
         .cleared_for_launch()
         .at_launch_plus(60)
         .healthy()
         .keys("2 x");
-    snapshot_world("confirm_drill_80x24", &world, SMALL);
+    snapshot_stage("confirm_drill_80x24", &stage, SMALL);
 }
 
 #[test]
 fn the_palette_lists_what_fits() {
-    let mut world = World::new();
-    world.keys(": r o l l");
-    snapshot_world("palette_80x24", &world, SMALL);
-    let (_, cursor) = drawn(&world.app, &Theme::default(), SMALL);
+    let mut stage = Stage::kestrel(Mode::Live);
+    stage.keys(": r o l l");
+    snapshot_stage("palette_80x24", &stage, SMALL);
+    let (_, cursor) = drawn(&stage.app, &Theme::default(), SMALL);
     assert_eq!(cursor, Some(Position::new(10, 1)), "behind what was typed");
 }
 
 #[test]
+fn the_palette_has_every_action_of_the_screen_with_its_key() {
+    let stage = rolling_out();
+    let bindings: Vec<_> = stage
+        .app
+        .bindings
+        .at(stage.app.view.screen.place())
+        .filter(|binding| !matches!(binding.action, Action::Palette | Action::Back))
+        .map(|binding| (binding.name, binding.keys.first().map(ToString::to_string)))
+        .collect();
+    assert!(bindings.len() > 20);
+    for (name, key) in bindings {
+        let mut stage = rolling_out();
+        stage.keys(":");
+        for character in name.chars() {
+            stage.send(tminus::app::Msg::Key(tminus::app::keys::Key::char(
+                character,
+            )));
+        }
+        let shown = text(&screen(&stage.app, &Theme::default(), 120, 40));
+        let listed = shown
+            .lines()
+            .any(|line| line.contains(name) && key.as_ref().is_none_or(|key| line.contains(key)));
+        assert!(listed, "{name} {key:?}\n{shown}");
+    }
+}
+
+#[test]
 fn the_help_is_the_table_of_bindings() {
-    let mut world = World::new();
-    world.keys("?");
-    snapshot_world("help_120x40", &world, (120, 40));
-    world.keys("j j j");
-    snapshot_world("help_scrolled_80x24", &world, (80, 24));
+    let mut stage = Stage::kestrel(Mode::Live);
+    stage.keys("?");
+    snapshot_stage("help_120x40", &stage, (120, 40));
+    stage.keys("j j j");
+    snapshot_stage("help_scrolled_80x24", &stage, (80, 24));
 }
 
 #[test]
 fn a_long_answer_scrolls_with_its_cursor() {
-    let mut world = World::new();
-    world.keys("a").wait(1);
+    let mut stage = Stage::kestrel(Mode::Live);
+    stage.keys("a").wait(1);
     for character in
         "a sentence of 東京 that is longer than the line it is typed into, by far, and goes on"
             .chars()
     {
-        world.send(tminus::app::Msg::Key(tminus::app::keys::Key::char(
+        stage.send(tminus::app::Msg::Key(tminus::app::keys::Key::char(
             character,
         )));
     }
-    let (buffer, cursor) = drawn(&world.app, &Theme::default(), (40, 10));
+    let (buffer, cursor) = drawn(&stage.app, &Theme::default(), (40, 10));
     assert!(text(&buffer).contains("and goes on"), "{}", text(&buffer));
     let cursor = cursor.expect("a prompt shows the cursor");
     assert_eq!(buffer[(cursor.x - 1, cursor.y)].symbol(), "n");
 }
 
 /// Every screen and everything that can stand over one.
-fn everything() -> Vec<World> {
+fn everything() -> Vec<Stage> {
     let mut worlds = vec![
         rolling_out(),
         polling(),
@@ -555,11 +572,11 @@ fn everything() -> Vec<World> {
     for keys in [
         "?", ":", "a", "B", "ctrl-c", "4", "L", "1", "5", "6", "W", "c", "t",
     ] {
-        let mut world = in_trouble();
-        world.keys("esc").keys(keys);
-        worlds.push(world);
+        let mut stage = in_trouble();
+        stage.keys("esc").keys(keys);
+        worlds.push(stage);
     }
-    let mut confirm = World::new();
+    let mut confirm = Stage::kestrel(Mode::Live);
     confirm
         .cleared_for_launch()
         .at_launch_plus(60)
@@ -572,9 +589,9 @@ fn everything() -> Vec<World> {
 #[test]
 fn with_ascii_nothing_else_is_drawn() {
     let theme = without_colour();
-    for world in everything() {
+    for stage in everything() {
         for (columns, rows) in [(80, 24), (120, 40), (200, 60), (60, 16), (40, 12)] {
-            let shown = text(&screen(&world.app, &theme, columns, rows));
+            let shown = text(&screen(&stage.app, &theme, columns, rows));
             assert!(shown.is_ascii(), "{columns}x{rows}\n{shown}");
         }
     }
@@ -586,10 +603,10 @@ fn with_ascii_nothing_else_is_drawn() {
 
 #[test]
 fn no_size_is_too_small_for_any_screen() {
-    for world in &everything() {
+    for stage in &everything() {
         for columns in (1..40).chain([79, 111, 200]) {
             for rows in (1..14).chain([60]) {
-                drawn(&world.app, &Theme::default(), (columns, rows));
+                drawn(&stage.app, &Theme::default(), (columns, rows));
             }
         }
     }
@@ -597,8 +614,8 @@ fn no_size_is_too_small_for_any_screen() {
 
 #[test]
 fn a_screen_leaves_header_and_keys_in_their_places() {
-    for world in [rolling_out(), polling(), going_back()] {
-        let shown = text(&screen(&world.app, &Theme::default(), 80, 24));
+    for stage in [rolling_out(), polling(), going_back()] {
+        let shown = text(&screen(&stage.app, &Theme::default(), 80, 24));
         assert!(shown.starts_with("[LIVE prod-eu]"), "{shown}");
         assert!(
             shown
@@ -612,13 +629,13 @@ fn a_screen_leaves_header_and_keys_in_their_places() {
 
 #[test]
 fn a_confirmation_keeps_its_question_on_a_tiny_screen() {
-    let mut world = World::new();
-    world
+    let mut stage = Stage::kestrel(Mode::Live);
+    stage
         .cleared_for_launch()
         .at_launch_plus(60)
         .healthy()
         .keys("2 x");
-    let (buffer, _) = drawn(&world.app, &Theme::default(), (30, 5));
+    let (buffer, _) = drawn(&stage.app, &Theme::default(), (30, 5));
     assert!(text(&buffer).contains("y runs it"), "{}", text(&buffer));
 }
 

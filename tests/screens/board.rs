@@ -1,12 +1,6 @@
-//! The board, drawn to a buffer: text and styles, at the sizes people have and at sizes nobody should have.
-
-#[path = "screens/render.rs"]
-mod render;
-#[path = "screens/stage.rs"]
-mod stage;
+//! The whole program at each size: the board with its header, banners and footer.
 
 use proptest::prelude::*;
-use stage::Stage;
 use tminus::app::App;
 use tminus::app::Msg;
 use tminus::app::view::{Panel, Screen};
@@ -14,13 +8,12 @@ use tminus::check::{Reason, Verdict};
 use tminus::journal::{Event, Mode};
 use tminus::ui::theme::{Background, ColourDepth, Palette, Theme};
 
+use super::render;
+use super::stage::Stage;
+
 fn snapshot(name: &str, app: &App, theme: &Theme, columns: u16, rows: u16) {
     let shown = render::text_and_styles(&render::screen(app, theme, columns, rows));
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("screens/snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), shown));
+    super::snapshot(&format!("{name}-{columns}x{rows}"), &shown);
 }
 
 fn text(app: &App, columns: u16, rows: u16) -> String {
@@ -37,12 +30,7 @@ fn in_trouble(mode: Mode) -> Stage {
 
 fn rolling_back(mode: Mode) -> Stage {
     let mut stage = in_trouble(mode);
-    stage
-        .keys("B 1")
-        .wait(1)
-        .typed("prod-eu")
-        .wait(34)
-        .keys("2");
+    stage.keys("B 1").typed("prod-eu").wait(34).keys("2");
     stage
 }
 
@@ -111,7 +99,7 @@ fn a_rollback_is_announced_with_its_clock() {
 #[test]
 fn a_hold_stops_t_and_says_why() {
     let mut stage = Stage::in_final_checks();
-    stage.keys("H").wait(1).typed("wait for bo").wait(60);
+    stage.keys("H").typed("wait for bo").wait(60);
     let shown = text(&stage.app, 80, 24);
     assert!(shown.contains("HOLDING 1:00  wait for bo"), "{shown}");
 }
@@ -207,7 +195,7 @@ fn a_zoomed_panel_has_the_whole_body() {
 fn a_metric_over_the_whole_screen_shows_what_was_done_when() {
     let mut stage = Stage::launched_measured();
     stage.measured(0.3).measured(0.6);
-    stage.keys("B 1").wait(1).typed("prod-eu").measured(0.09);
+    stage.keys("B 1").typed("prod-eu").measured(0.09);
     stage.keys("2 tab tab enter j");
     snapshot("metric", &stage.app, &Theme::default(), 80, 24);
     snapshot("metric", &stage.app, &Theme::default(), 120, 40);
