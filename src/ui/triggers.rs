@@ -201,7 +201,10 @@ fn draw_term(app: &App, theme: &Theme, pen: &mut Pen<'_>, outlook: &Outlook<'_>,
     pen.put(joint, theme.dim)
         .put(&outlook.term.text, theme.text);
     let observed = match (outlook.proof, outlook.verdict) {
-        (Some(proof), Verdict::Unknown(reason)) => unseen::why(app, proof, reason),
+        (Some(proof), Verdict::Unknown(reason)) => match unseen::reason(app, proof) {
+            Some(reason) => reason.to_string(),
+            None => unseen::why(app, proof, reason),
+        },
         (Some(proof), _) => app.live.observed(proof),
         (None, _) => String::new(),
     };

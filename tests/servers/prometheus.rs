@@ -155,7 +155,7 @@ async fn the_first_picture_is_what_prometheus_remembers() {
     assert!(past.is_sorted_by(|a, b| a.ago > b.ago), "oldest first");
     assert!(past.iter().all(|sample| sample.ago <= minute));
     assert_eq!(look_back("no_such_metric").await, Ok(Vec::new()));
-    let several = look_back("scrape_samples_scraped or jobs_total").await;
+    let several = look_back("{__name__=~\"jobs_total|up\"}").await;
     assert_eq!(several.map_err(|blind| blind.reason), Err(Reason::Parse));
 }
 
