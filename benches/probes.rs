@@ -29,6 +29,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 const CHECKS: usize = 1_000;
+/// Each round of keys ends a step lower than it began.
+const STEPS: usize = 1_000;
 /// Each of the measured periods.
 const PERIOD: Duration = Duration::from_secs(10);
 /// So many probes in flight at most, for who can't keep up with the pace.
@@ -178,7 +180,7 @@ fn runbook(target: &Target) -> String {
         );
     }
     text.push_str("[[phase]]\ntitle = \"Launch\"\nstage = \"pre-launch\"\n[[phase.section]]\ntitle = \"Steps\"\nsteps = [\n");
-    for step in 0..8 {
+    for step in 0..STEPS {
         let _ = writeln!(text, "  \"Step number {step} is done\",");
     }
     text.push_str("]\n");

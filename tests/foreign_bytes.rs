@@ -1,13 +1,13 @@
 //! Promise P8: what others wrote (titles, output, answers of services, file names, errors, values, notes) never reaches
 //! the terminal as something that it would obey or hide.
 
+mod loopback;
 mod terminal;
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use loopback::response;
 use terminal::Terminal;
 
 const WIDE: (u16, u16) = (160, 60);
@@ -108,7 +108,10 @@ impl Foreign {
         let dir = tempfile::tempdir().expect("a scratch directory");
         let foreign = Self { dir };
         let text = RUNBOOK
-            .replace("ADDRESS", &hostile_service())
+            .replace(
+                "ADDRESS",
+                &loopback::serve(|_| response("500 evil", corpus().as_bytes())),
+            )
             .replace("': CORPUS'", "\": CORPUS\"")
             .replace("CORPUS", &in_toml(&corpus()));
         std::fs::write(foreign.file(), text).expect("the runbook is written");
@@ -145,24 +148,6 @@ impl Foreign {
             .output()
             .expect("tminus runs")
     }
-}
-
-/// A service whose status line, headers and body are hostile.
-fn hostile_service() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("its address").to_string();
-    std::thread::spawn(move || {
-        for mut visitor in listener.incoming().filter_map(Result::ok) {
-            let _ = visitor.read(&mut [0; 8 << 10]);
-            let body = corpus();
-            let head = format!(
-                "HTTP/1.1 500 evil\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                body.len()
-            );
-            let _ = visitor.write_all(&[head.as_bytes(), body.as_bytes()].concat());
-        }
-    });
-    address
 }
 
 /// Nothing of the corpus as it is, and none of the introducers that tminus never uses itself.

@@ -412,6 +412,20 @@ const VARIANTS: &[Variant] = &[
         &["More", "Other"],
     ),
     (
+        "badges and tags in titles",
+        "- [ ] ![](https://h.example/only-final.svg) Ship [it](https://h.example/it) <details><summary>by hand</summary>\n  - [ ] a\n  </details>\n",
+        2,
+        &["Ship it by hand", "  a"],
+        &[],
+    ),
+    (
+        "a template that says who made it",
+        "---\n# Made by a bot\n---\n\n# Ship\n\n- [ ] a\n",
+        1,
+        &["a"],
+        &["Made by a bot"],
+    ),
+    (
         "boxes of HTML",
         "<ul>\n<li><input type=\"checkbox\"> a</li>\n<li><input type=\"checkbox\" checked> b</li>\n</ul>\n",
         2,
@@ -624,6 +638,15 @@ fn remarks_and_further_links_of_an_item_become_its_text() {
         of("Verify with the script:").as_deref(),
         Some("- copy the sums\n- run it")
     );
+}
+
+#[test]
+fn a_badge_is_no_link_of_its_step() {
+    let text = "- [ ] ![](https://h.example/only.svg) Ship [it](https://h.example/it) <b>now</b>\n";
+    let (_, runbook) = read(text);
+    let step = &runbook.steps[0];
+    assert_eq!(step.link.as_deref(), Some("https://h.example/it"));
+    assert_eq!(step.text.as_deref(), Some("https://h.example/only.svg"));
 }
 
 #[test]

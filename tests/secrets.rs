@@ -1,12 +1,12 @@
 //! Promise P9: declared secrets are never on disk, on the screen or in the arguments of a process.
 
+mod loopback;
 mod terminal;
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use loopback::response;
 use terminal::Terminal;
 
 const WIDE: (u16, u16) = (140, 50);
@@ -67,30 +67,11 @@ exit 3
 ]
 "#;
 
-/// A service that repeats everything it was sent in an error's body.
-fn repeating_service() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("its address").to_string();
-    std::thread::spawn(move || {
-        for visitor in listener.incoming().filter_map(Result::ok) {
-            let _ = repeat(visitor);
-        }
-    });
-    address
-}
-
-fn repeat(mut visitor: std::net::TcpStream) -> std::io::Result<()> {
-    let mut request = vec![0; 8 << 10];
-    let length = visitor.read(&mut request)?;
-    let body = &request[..length];
-    let head =
-        format!("HTTP/1.1 500 {TOKEN}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-    visitor.write_all(&[head.as_bytes(), body].concat())
-}
-
 fn runbook(dir: &Path) -> String {
     let path = dir.join("secretive.toml");
-    let text = RUNBOOK.replace("ADDRESS", &repeating_service());
+    // An error's body repeats everything that was sent.
+    let service = loopback::serve(|request| response(&format!("500 {TOKEN}"), request));
+    let text = RUNBOOK.replace("ADDRESS", &service);
     std::fs::write(&path, text).expect("the runbook is written");
     path.to_string_lossy().into_owned()
 }
@@ -167,6 +148,13 @@ impl Secretive {
         self.dir.path().join("state")
     }
 
+    /// The name of the only run.
+    fn run(&self) -> String {
+        let mut runs = std::fs::read_dir(self.state().join("runs")).expect("there is a run");
+        let run = runs.next().expect("there is a run").expect("readable");
+        run.file_name().to_string_lossy().into_owned()
+    }
+
     fn start(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Terminal {
         let arguments = [&["run", &self.path, "--trust"], arguments].concat();
         Terminal::start_with(&arguments, WIDE, &self.state(), environment)
@@ -180,13 +168,20 @@ impl Secretive {
             assert_no_file_tells(&self.state()) > 2,
             "there is something to find it in"
         );
-        for command in ["status", "log", "ls"] {
+        let run = self.run();
+        for arguments in [
+            &["status", "--json"][..],
+            &["log", "--json"],
+            &["ls", "--json"],
+            &["export", &run],
+        ] {
             let output = Command::new(env!("CARGO_BIN_EXE_tminus"))
-                .args([command, "--json"])
+                .args(arguments)
                 .env("TMINUS_STATE_DIR", self.state())
                 .output()
                 .expect("tminus runs");
-            assert_clean(&output.stdout, command);
+            assert!(!output.stdout.is_empty(), "{arguments:?}: {output:?}");
+            assert_clean(&output.stdout, arguments[0]);
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Promise P7: before a runbook is trusted, nothing of it is executed and nothing is contacted.
 
+mod loopback;
 mod terminal;
 
-use std::io::Write as _;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use loopback::response;
 use terminal::Terminal;
 
 const WIDE: (u16, u16) = (120, 60);
@@ -22,20 +22,15 @@ struct Eager {
 
 impl Eager {
     fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("its address");
         let visits = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&visits);
-        std::thread::spawn(move || {
-            for visitor in listener.incoming() {
-                counted.fetch_add(1, Ordering::SeqCst);
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-                let _ = visitor.and_then(|mut visitor| visitor.write_all(answer));
-            }
+        let address = loopback::serve(move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            response("200 OK", b"")
         });
         let dir = tempfile::tempdir().expect("a scratch directory");
         let eager = Self { dir, visits };
-        let text = RUNBOOK.replace("ADDRESS", &address.to_string());
+        let text = RUNBOOK.replace("ADDRESS", &address);
         std::fs::write(eager.file(), text).expect("the runbook is written");
         eager
     }

@@ -12,7 +12,7 @@ use tminus::app::output::Line;
 use tminus::app::picker::{Picker, PickerRun, PickerRunbook};
 use tminus::app::view::Screen;
 use tminus::app::{App, Msg};
-use tminus::check::{Reason, Verdict};
+use tminus::check::{Caveats, Reading, Reason, Verdict};
 use tminus::journal::{Ending, Mode, Outcome};
 use tminus::run::progress::{Count, RunState};
 use tminus::run::rollback::RollbackStage;
@@ -332,6 +332,39 @@ fn the_trigger_board_says_how_long_a_breach_has_lasted_and_what_was_decided() {
         .0,
     );
     assert!(shown.contains("armed in launch, post-launch"), "{shown}");
+}
+
+#[test]
+fn what_is_less_than_it_looks_says_so() {
+    let mut world = World::new();
+    let reading = |value, at_least, warnings: &[&str]| Reading {
+        value: Ok(value),
+        caveats: Caveats {
+            at_least,
+            warnings: warnings.iter().map(|&words| words.to_owned()).collect(),
+        },
+    };
+    world.cleared_for_launch().at_launch_plus(60).healthy();
+    world
+        .check(1, Verdict::Pass, "connected")
+        .check(1, Verdict::Fail, "refused")
+        .send(Msg::Sampled {
+            metric: 0,
+            sample: reading(0.05, false, &["one replica did not answer"]),
+        })
+        .send(Msg::Sampled {
+            metric: 1,
+            sample: reading(250.0, true, &[]),
+        });
+    let shown = text(&screen(&world.app, &Theme::default(), 120, 40));
+    let row = |of: &str| {
+        let row = shown.lines().find(|line| line.contains(of));
+        row.unwrap_or_else(|| panic!("no {of}\n{shown}"))
+    };
+    assert!(row("CRM reach").contains("failing 1/3"), "{shown}");
+    assert!(row("Error rate %").trim_end().ends_with("*│"), "{shown}");
+    // The limit is 500: above the top bucket it can't be told from 250.
+    assert!(row("p95 latency").contains("≥250 off"), "{shown}");
 }
 
 #[test]

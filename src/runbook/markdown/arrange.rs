@@ -1,25 +1,30 @@
-//! From the tree of headings to phases, sections, options, rollbacks, triggers and upkeep.
+//! From the tree of headings to phases and their sections; what is something else goes to the files beside this.
 
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::collections::HashMap;
 
 use jiff::SignedDuration;
 
-use super::blocks::{Block, Item, Kind, List, is_check_table};
-use super::fields;
-use super::marks::legend_entry;
+use super::blocks::{Kind, List, is_check_table};
 use super::outline::{Choice, Outline, Phase, Section, Step};
 use super::source::Field;
 use super::stage::{self, Guess};
 use super::steps::{Gathered, Mode, Shared, gather};
 use super::tree::{self, Node};
 use crate::runbook::Stage;
-use crate::runbook::text::{parse_duration, parse_offset};
 
 mod back;
 mod choices;
 mod finish;
+mod head;
+mod headings;
 mod lists;
+
+pub(super) use self::head::base_name;
+use self::head::{only_top_heading, title_of_file};
+use self::headings::{
+    guess_of, is_critical, is_numbered_step, is_procedure, is_sign_off, last_before,
+    take_stage_line,
+};
 
 /// How an export begins.
 const EXPORT_MARK: &str = "<!-- Exported by tminus";
@@ -180,47 +185,6 @@ impl Arranger<'_> {
         let says_when = |child: &Node| guess_of(child).is_some_and(|guess| guess.strong);
         let topic = !guess.strong && node.children.iter().any(says_when);
         (!topic).then_some(guess)
-    }
-
-    /// What stands before the first heading below the title.
-    fn preamble(&mut self, root: &mut Node) {
-        self.header_fields(root);
-        if let Some((index, summary)) = summary_of(&root.blocks) {
-            root.blocks.remove(index);
-            self.outline.summary = summary;
-        }
-        let mut gathered = gather(self.shared, &root.blocks, self.mode, "");
-        self.numbered_headings(root, &mut gathered);
-        if self.mode.plain {
-            self.outline.comments.extend(gathered.text);
-            return;
-        }
-        if gathered.steps.is_empty() {
-            self.pending.extend(gathered.text);
-            self.outline.comments.extend(gathered.comments);
-            return;
-        }
-        let title = self.outline.title.clone();
-        let place = self.open_phase(&title, root.line.max(1), None, true);
-        self.emit("Checklist".to_owned(), gathered, &place);
-    }
-
-    /// Fields with blanks become variables; a paragraph of nothing else is used up.
-    fn header_fields(&mut self, root: &mut Node) {
-        let mut rest = Vec::new();
-        for block in std::mem::take(&mut root.blocks) {
-            let fields = fields::of_header(&block, self.mode.plain);
-            let all = !fields.is_empty() && fields.len() >= block.raw.lines().count();
-            for field in fields {
-                let what = format!("the field “{}” is asked for when a run starts", field.label);
-                self.shared.notes.guess(block.line, what);
-                fields::add(&mut self.shared.variables, field);
-            }
-            if !all {
-                rest.push(block);
-            }
-        }
-        root.blocks = rest;
     }
 
     fn top_heading(&mut self, node: &mut Node, guess: Option<Guess>) {
@@ -564,44 +528,6 @@ impl Arranger<'_> {
         });
         boxes > 0
     }
-
-    /// Learns what signs mean from a list whose every item is a sign and its meaning.
-    fn learn_legend(&mut self, root: &Node) {
-        let mut found = None;
-        visit(root, &mut |node| {
-            for block in &node.blocks {
-                if let Kind::List(list) = &block.kind
-                    && list.items.len() > 1
-                    && let Some(entries) = legend(list)
-                {
-                    found.get_or_insert((block.line, entries));
-                }
-            }
-        });
-        if let Some((line, entries)) = found {
-            self.shared
-                .notes
-                .guess(line, format!("a legend of {} status marks", entries.len()));
-            self.shared.legend.extend(entries);
-        }
-    }
-
-    /// Takes over what the front matter says; gives its title.
-    fn front_matter(&mut self, front: &[Field]) -> Option<String> {
-        let mut named = None;
-        let mut title = None;
-        for Field { line, key, value } in front {
-            match key.as_str() {
-                "title" => title = Some(value.clone()),
-                "name" => named = Some(value.clone()),
-                "description" => self.outline.summary.clone_from(value),
-                _ => {}
-            }
-            self.shared.notes.keep(*line, &format!("{key}: {value}"));
-            self.outline.comments.push(format!("{key}: {value}"));
-        }
-        title.or(named).filter(|title| !title.trim().is_empty())
-    }
 }
 
 /// A heading that became a line of text.
@@ -624,199 +550,6 @@ fn below(place: &Place, title: &str) -> Place {
     let mut place = place.clone();
     place.path.push(title.to_owned());
     place
-}
-
-/// The stage that a heading speaks of, or else the prose right below it (`before going to production`).
-fn guess_of(node: &Node) -> Option<Guess> {
-    let prose = |block: &&Block| matches!(block.kind, Kind::Prose(_));
-    let says = |block: &Block| {
-        let lower = block.raw.to_lowercase();
-        let before = [
-            "before going",
-            "before launch",
-            "before the launch",
-            "before deploy",
-            "before release",
-            "prior to",
-        ];
-        before
-            .iter()
-            .any(|start| lower.starts_with(start) || lower.contains(&format!(" {start}")))
-    };
-    let first = || node.blocks.iter().find(prose).filter(|block| says(block));
-    stage::stage(&node.title).or_else(|| {
-        first().map(|_| Guess {
-            stage: Stage::PreLaunch,
-            strong: true,
-            pure: false,
-            apart: true,
-        })
-    })
-}
-
-/// The line of the last heading that is due before the launch. What stands above it is so too, unless a heading that
-/// says nothing but `Launch day` comes first.
-fn last_before(root: &Node) -> Option<usize> {
-    let mut last = None;
-    let mut turned = false;
-    let mut see = |node: &Node| {
-        let Some(guess) = guess_of(node).filter(|guess| guess.strong) else {
-            return;
-        };
-        let list = guess.apart && !guess.pure;
-        match guess.stage {
-            Stage::PreLaunch if !turned && !list => last = Some(node.line),
-            Stage::PreLaunch => {}
-            Stage::Launch | Stage::PostLaunch => turned |= guess.pure,
-        }
-    };
-    forward(root, &mut see);
-    last
-}
-
-/// Walks the headings that lead forward, in the document's order.
-fn forward(node: &Node, see: &mut dyn FnMut(&Node)) {
-    for child in &node.children {
-        if !stage::is_rollback(&child.title) {
-            see(child);
-            forward(child, see);
-        }
-    }
-}
-
-fn is_numbered_step(node: &Node) -> bool {
-    let lower = node.title.to_lowercase();
-    let number = lower.strip_prefix("step ");
-    number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-/// Whether the headings below are the numbered steps of one procedure.
-fn is_procedure(node: &Node) -> bool {
-    node.children
-        .iter()
-        .filter(|child| is_numbered_step(child))
-        .count()
-        > 1
-}
-
-fn is_sign_off(title: &str) -> bool {
-    let lower = title.to_lowercase().replace(['-', ' '], "");
-    ["signoff", "signatures", "approvals", "signedoff"]
-        .iter()
-        .any(|word| lower.contains(word))
-}
-
-/// Whether a heading or the prose right below it says that everything there must be done.
-fn is_critical(node: &Node) -> bool {
-    let says =
-        |text: &str| text.contains("MUST be") || text.to_lowercase().contains("must be completed");
-    node.title.to_lowercase().contains("critical path")
-        || node
-            .blocks
-            .iter()
-            .any(|block| matches!(block.kind, Kind::Prose(_)) && says(&block.raw))
-}
-
-/// The document's one heading of the highest level, if it comes first: its title.
-fn only_top_heading(root: &Node) -> Option<()> {
-    let [only] = root.children.as_slice() else {
-        return None;
-    };
-    let title = only.level == 1 || !only.children.is_empty();
-    title.then_some(())
-}
-
-/// A file's name without the folders in front of it, which are nobody else's business.
-pub(super) fn base_name(file_name: &str) -> &str {
-    file_name.rsplit(['/', '\\']).next().unwrap_or(file_name)
-}
-
-fn title_of_file(file_name: &str) -> String {
-    let name = base_name(file_name);
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let words = stem.replace(['-', '_'], " ");
-    let words = words.trim();
-    let mut characters = words.chars();
-    match characters.next() {
-        Some(first) => first.to_uppercase().chain(characters).collect(),
-        None => "Checklist".to_owned(),
-    }
-}
-
-/// The first paragraph, if it is prose of a readable length.
-fn summary_of(blocks: &[Block]) -> Option<(usize, String)> {
-    let (index, block) = blocks
-        .iter()
-        .enumerate()
-        .find(|(_, block)| !matches!(block.kind, Kind::Rule | Kind::Comment | Kind::Html))?;
-    let Kind::Prose(prose) = &block.kind else {
-        return None;
-    };
-    let text = prose.joined();
-    let plain = text.len() <= 400
-        && !text.contains("___")
-        && block.boxes() == 0
-        && tree::label(prose).is_none();
-    let whole = !super::loses_words(&prose.raw, &[&text]);
-    (plain && whole && !text.is_empty()).then_some((index, text))
-}
-
-/// The stage line that an export writes below a phase's title, taken out of it.
-fn take_stage_line(node: &mut Node) -> Option<(Stage, Option<SignedDuration>)> {
-    let Kind::Prose(prose) = &node.blocks.first()?.kind else {
-        return None;
-    };
-    let text = prose.joined();
-    let rest = text.strip_prefix("Stage: ")?;
-    let (name, at) = match rest.split_once(" · ") {
-        Some((name, at)) => (name, Some(parse_offset(at).ok()?)),
-        None => (rest, None),
-    };
-    let stage = [Stage::PreLaunch, Stage::Launch, Stage::PostLaunch]
-        .into_iter()
-        .find(|stage| stage.name() == name)?;
-    node.blocks.remove(0);
-    Some((stage, at))
-}
-
-/// Every sign of a list with its meaning, if all of its items are such.
-fn legend(list: &List) -> Option<Vec<(String, String)>> {
-    let entry = |item: &Item| {
-        let [block] = item.blocks.as_slice() else {
-            return None;
-        };
-        // A sign like ⬜ is a box, too: look at what was written.
-        let (sign, meaning) = legend_entry(&block.raw)?;
-        Some((sign, meaning.to_owned()))
-    };
-    let entries: Vec<(String, String)> = list.items.iter().map(entry).collect::<Option<_>>()?;
-    let signs: HashSet<&String> = entries.iter().map(|(sign, _)| sign).collect();
-    (signs.len() == entries.len() && list.boxes == 0).then_some(entries)
-}
-
-/// A duration written by an export, `(every 7d)` or `(within 5m)`, behind this word at the end of a title.
-fn written_duration(title: &str, word: &str) -> Option<Duration> {
-    let (_, rest) = title.rsplit_once(&format!("({word} "))?;
-    parse_duration(rest.strip_suffix(')')?).ok()
-}
-
-/// The option that a title names explicitly: `Option A: Docker Compose` gives `Docker Compose`.
-fn option_title(title: &str) -> Option<&str> {
-    let (first, rest) = title.split_once(' ')?;
-    let kinds = [
-        "option",
-        "alternative",
-        "variant",
-        "method",
-        "approach",
-        "path",
-    ];
-    if !kinds.contains(&first.to_lowercase().as_str()) {
-        return None;
-    }
-    let (letter, name) = rest.split_once([':', '.', '–', '—', '-', ')'])?;
-    let short = letter.trim().chars().count() <= 2 && !letter.trim().is_empty();
-    (short && !name.trim().is_empty()).then(|| name.trim())
 }
 
 /// An alternative with its steps.

@@ -48,6 +48,8 @@ pub(super) struct Prose {
     pub(super) lines: Vec<Line>,
     /// Where its links lead.
     pub(super) links: Vec<String>,
+    /// Where its images lie.
+    pub(super) images: Vec<String>,
     /// As it was written.
     pub(super) raw: String,
 }
@@ -329,8 +331,11 @@ impl<'t> Reader<'t> {
 
     fn start(&mut self, tag: Tag<'_>, range: Range<usize>) {
         match tag {
-            Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
+            Tag::Link { dest_url, .. } => {
                 self.open_prose(&range).links.push(dest_url.into_string());
+            }
+            Tag::Image { dest_url, .. } => {
+                self.open_prose(&range).images.push(dest_url.into_string());
             }
             Tag::Emphasis | Tag::Strong | Tag::Strikethrough => {
                 self.open_prose(&range);
@@ -646,8 +651,8 @@ fn lost_line(number: usize, line: &str) -> Block {
             text: text.clone(),
             broken: false,
         }],
-        links: Vec::new(),
         raw: text.clone(),
+        ..Prose::default()
     };
     Block {
         line: number,

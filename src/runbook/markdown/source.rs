@@ -11,6 +11,9 @@ use super::Notes;
 /// Front matter longer than this is taken for a document that begins with a rule.
 const LONGEST_FRONT_MATTER: usize = 200;
 
+/// The key of what stands behind `#` there.
+const REMARK: &str = "remark";
+
 /// A document's text with line ends `\n`, and what was in its front matter.
 pub(super) struct Source {
     /// The text; front matter is blanked out, line by line.
@@ -180,12 +183,17 @@ fn take_front_matter(text: String) -> Source {
         })
         .collect();
     let front = fields(&inside);
+    let only_remarks = front.iter().all(|field| field.key == REMARK);
     let length = fence.len() + 1 + inside.iter().map(|line| line.len()).sum::<usize>();
     let closed = text.get(length..).is_some_and(|rest| !rest.is_empty());
     if front.is_empty() || !closed || inside.len() == LONGEST_FRONT_MATTER {
         return whole(text);
     }
     let rest = text[length..].split_once('\n').map_or("", |(_, rest)| rest);
+    // `# Title` between rules is the title, unless there is another.
+    if only_remarks && !rest.lines().any(|line| line.starts_with("# ")) {
+        return whole(text);
+    }
     let blank = "\n".repeat(inside.len() + 2);
     Source {
         text: format!("{blank}{rest}"),
@@ -199,6 +207,7 @@ fn fields(lines: &[&str]) -> Vec<Field> {
     for (index, line) in lines.iter().enumerate() {
         let goes_on = line.starts_with([' ', '\t', '-']);
         let pair = line.split_once([':', '=']);
+        let remark = line.starts_with('#');
         match (goes_on, pair, fields.last_mut()) {
             (true, _, Some(last)) => {
                 if matches!(last.value.as_str(), "|" | ">" | "|-" | ">-") {
@@ -207,12 +216,19 @@ fn fields(lines: &[&str]) -> Vec<Field> {
                 let space = if last.value.is_empty() { "" } else { " " };
                 last.value = format!("{}{space}{}", last.value, line.trim());
             }
-            (false, Some((key, value)), _) if !key.trim().is_empty() => fields.push(Field {
-                line: index + 2,
-                key: key.trim().to_owned(),
-                value: unquoted(value.trim()).to_owned(),
-            }),
+            (false, Some((key, value)), _) if !key.trim().is_empty() && !remark => {
+                fields.push(Field {
+                    line: index + 2,
+                    key: key.trim().to_owned(),
+                    value: unquoted(value.trim()).to_owned(),
+                })
+            }
             _ if line.trim().is_empty() => {}
+            _ if remark => fields.push(Field {
+                line: index + 2,
+                key: REMARK.to_owned(),
+                value: line.trim_start_matches(['#', ' ']).to_owned(),
+            }),
             // Something else: no front matter after all.
             _ => return Vec::new(),
         }
@@ -270,6 +286,16 @@ mod tests {
             ]
         );
         assert_eq!(source.text, format!("{}# Title\n", "\n".repeat(7)));
+    }
+
+    #[test]
+    fn remarks_are_front_matter_where_a_title_follows() {
+        let source = read(
+            b"---\n# by: a bot\nname: a\n---\n- [ ] b\n",
+            &mut Notes::default(),
+        );
+        assert_eq!(source.front[0].value, "by: a bot");
+        assert_eq!(text(b"---\n# A bot\n---\n\n# Title\n"), "\n\n\n\n# Title\n");
     }
 
     #[test]

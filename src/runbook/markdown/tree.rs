@@ -167,7 +167,7 @@ fn is_checklist(inner: &[Block]) -> bool {
 }
 
 /// An HTML block without its tags, line by line: summaries become labels, list items items.
-fn without_tags(html: &str) -> String {
+pub(super) fn without_tags(html: &str) -> String {
     let lines: Vec<Cow<'_, str>> = html.lines().map(line_without_tags).collect();
     lines.join("\n")
 }

@@ -8,7 +8,8 @@ use super::super::stage;
 use super::super::steps::{Gathered, Mode, gather};
 use super::super::tree::{self, Node};
 use super::choices::platform;
-use super::{Arranger, is_procedure, visit, written_duration};
+use super::headings::{is_procedure, written_duration};
+use super::{Arranger, visit};
 
 /// More ways back than this are no offer to somebody who has to decide; all of them can be taken anyway.
 const MOST_OFFERED: usize = 9;

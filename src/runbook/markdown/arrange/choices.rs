@@ -2,7 +2,8 @@
 
 use super::super::outline::Choice;
 use super::super::tree::Node;
-use super::{Arranger, choice, option_title};
+use super::headings::option_title;
+use super::{Arranger, choice};
 
 /// Ways to deploy that stand beside each other mean that one of them is taken.
 const PLATFORMS: [&str; 12] = [

@@ -7,7 +7,8 @@ use super::super::outline::{Command, Step, Upkeep};
 use super::super::steps::{Gathered, gather};
 use super::super::tree::Node;
 use super::super::{exported, loses_words, shell, stage};
-use super::{Arranger, visit, written_duration};
+use super::headings::written_duration;
+use super::{Arranger, visit};
 
 impl Arranger<'_> {
     /// Headings that are no phase and no section; says whether this is one.

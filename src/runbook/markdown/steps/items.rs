@@ -4,6 +4,7 @@ use super::super::blocks::{Block, Item, Kind, Line, Prose};
 use super::super::marks::{bare_box, trailing_status};
 use super::super::outline::Step;
 use super::super::shell::Use;
+use super::super::tree::without_tags;
 use super::super::{exported, fields, loses_words, shell, stage};
 use super::{Mode, Shared, command_comment, first_line, gather};
 
@@ -116,18 +117,29 @@ fn describe(shared: &mut Shared, step: &mut Step, prose: &Prose, line: usize, mo
         .cloned()
         .collect();
     step.text.extend(further);
+    step.text.extend(prose.images.iter().cloned());
     let mut held: Vec<&str> = vec![&step.title];
     held.extend(step.text.iter().map(String::as_str));
     held.extend(step.link.as_deref());
     held.extend(step.sign.is_some().then_some(RECORDED));
     held.extend(step.record.as_ref().map(|(_, unit)| unit.as_str()));
+    held.extend(step.steps.iter().map(|below| below.title.as_str()));
+    let raw = &without_markup(raw);
     if loses_words(raw, &held) {
         shared.notes.keep(line, raw);
         let remarks = remarks(raw);
         held.extend(remarks.iter().map(String::as_str));
         let lost = loses_words(raw, &held);
         step.text
-            .extend(if lost { vec![raw.to_owned()] } else { remarks });
+            .extend(if lost { vec![raw.clone()] } else { remarks });
+    }
+}
+
+/// An item's words without the tags around them, unless there are comments among those.
+fn without_markup(raw: &str) -> String {
+    match raw.contains("<!--") {
+        true => raw.to_owned(),
+        false => without_tags(raw),
     }
 }
 
