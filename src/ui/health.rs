@@ -231,7 +231,7 @@ pub fn rest_words(verdicts: &[Verdict], shown: &[usize]) -> String {
     let abnormal = count(&mut (0..verdicts.len())) - count(&mut shown.iter().copied());
     match abnormal {
         0 => format!("… {hidden} more ok"),
-        abnormal => format!("… {hidden} more, {abnormal} not ok (z)"),
+        abnormal => format!("… {hidden} more, {abnormal} not ok (tab z)"),
     }
 }
 
@@ -308,7 +308,7 @@ mod tests {
         ];
         assert_eq!(shown(&verdicts, 4), [4, 3, 1]);
         assert_eq!(rest_words(&verdicts, &[4, 3, 1]), "… 2 more ok");
-        assert_eq!(rest_words(&verdicts, &[4]), "… 4 more, 2 not ok (z)");
+        assert_eq!(rest_words(&verdicts, &[4]), "… 4 more, 2 not ok (tab z)");
         assert_eq!(shown(&verdicts, 0), [0usize; 0]);
     }
 }

@@ -277,6 +277,25 @@ steps = [
 ]
 "#;
 
+    #[test]
+    fn only_what_does_nothing_leaves_nothing_to_trust() {
+        let plain = "format = 1\ntitle = \"List\"\ntarget = \"prod\"\n\
+            [[phase]]\ntitle = \"Before\"\nstage = \"pre-launch\"\n\
+            [[phase.section]]\ntitle = \"Items\"\nsteps = [\"Tell support\"]\n";
+        let asks = |more: &str| {
+            let loaded = load("list.toml", format!("{plain}{more}").as_bytes());
+            !Disclosure::of(&loaded.runbook.expect("no mistakes")).is_empty()
+        };
+        assert!(!asks(""));
+        for more in [
+            "[[check]]\nid = \"a\"\ntitle = \"A\"\nenv = { name = \"A\" }\nexpect = [\"set\"]\n",
+            "[[rollback]]\ntitle = \"Back\"\nsteps = [{ title = \"Go\", run = \"true\" }]\n",
+            "[[message]]\nid = \"m\"\ntitle = \"M\"\ntext = \"hi\"\nwebhook = \"https://a.example\"\n",
+        ] {
+            assert!(asks(more), "{more}");
+        }
+    }
+
     fn disclosure() -> Disclosure {
         let loaded = load("kestrel.toml", RUNBOOK.as_bytes());
         let runbook = loaded.runbook.as_ref();
