@@ -304,7 +304,7 @@ impl<'a> MetricView<'a> {
         let style = self.title_style();
         pen.right_column(self.flag(), 1, style);
         let most = line_title(pen.room(), title_cells);
-        pen.column(&self.title_within(most), most, style).skip(1);
+        pen.column(self.title_within(most), most, style).skip(1);
         let (reading, style) = self.reading(pen.room());
         if self.verdict.is_unknown() {
             pen.put(&reading, style);
