@@ -250,6 +250,8 @@ pub struct App {
     pub saving: Saving,
     /// The directory to suggest when the journal's disk has failed.
     pub elsewhere: String,
+    /// The directory that the run goes on in, since its own disk has failed.
+    pub moved_to: Option<String>,
     /// The time of the latest message; screens are drawn for this moment.
     pub now: Now,
     /// What is on its way to the disk, oldest first; it is answered in this order.
@@ -311,6 +313,7 @@ impl App {
             bindings: Bindings::default(),
             saving: Saving::Saved,
             elsewhere: String::new(),
+            moved_to: None,
             now,
             in_flight: VecDeque::new(),
             requested: BTreeSet::new(),

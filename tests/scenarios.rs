@@ -124,44 +124,68 @@ enum Looks {
     Released,
 }
 
+/// What a step looks like; what isn't asked isn't compared.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepLooks {
+    step: String,
+    status: Option<String>,
+    basis: Option<String>,
+    value: Option<String>,
+    reason: Option<String>,
+    signed: Option<String>,
+    second: Option<String>,
+    by: Option<String>,
+    /// What stands behind it: `check api`.
+    source: Option<String>,
+    /// What was seen.
+    observed: Option<String>,
+    /// How long before it was recorded that was seen.
+    seen_before: Option<String>,
+}
+
 /// Something has to be true.
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum Expect {
-    Step {
-        step: String,
-        status: Option<String>,
-        basis: Option<String>,
-        value: Option<String>,
-        reason: Option<String>,
-        signed: Option<String>,
-        second: Option<String>,
-        by: Option<String>,
-        /// What stands behind it: `check api`.
-        source: Option<String>,
-        /// What was seen.
-        observed: Option<String>,
-        /// How long before it was recorded that was seen.
-        seen_before: Option<String>,
-    },
+    Step(Box<StepLooks>),
     /// The command that was started last.
-    Spawned { spawned: String },
+    Spawned {
+        spawned: String,
+    },
     /// Nothing was started since the last time a line asked about it.
-    NothingSpawned { nothing_spawned: bool },
+    NothingSpawned {
+        nothing_spawned: bool,
+    },
     /// The signal that was sent last: `1 term`, `1 kill`; empty for none.
-    Signal { signal: String },
+    Signal {
+        signal: String,
+    },
     /// The message line holds these words.
-    Notice { notice: String },
+    Notice {
+        notice: String,
+    },
     /// The line that says what is next holds these words.
-    Next { next: String },
+    Next {
+        next: String,
+    },
     /// The choices of a menu, each in brackets where the cursor is.
-    Menu { menu: Vec<String> },
+    Menu {
+        menu: Vec<String>,
+    },
     /// What can be taken back, newest first, as ids; with `-` in front where it has been.
-    Undoable { undoable: Vec<String> },
+    Undoable {
+        undoable: Vec<String>,
+    },
     /// What is red behind a step that a person ticked; empty for nothing.
-    OverRed { over_red: String, behind: String },
+    OverRed {
+        over_red: String,
+        behind: String,
+    },
     /// The run stands like this.
-    State { state: String },
+    State {
+        state: String,
+    },
     /// A trigger waits for a decision, or doesn't.
     Trigger {
         trigger: String,
@@ -169,40 +193,72 @@ enum Expect {
         overdue: Option<bool>,
     },
     /// Whether a trigger could fire: armed, by-hand, elsewhere, settling, unseen, blind, rolling-back.
-    Arming { arming: String, is: String },
+    Arming {
+        arming: String,
+        is: String,
+    },
     /// T, as `T-10m`.
-    T { t: String },
+    T {
+        t: String,
+    },
     /// L, as `T-10m`.
-    L { l: String },
+    L {
+        l: String,
+    },
     /// Slip, as `+5m`.
-    Slip { slip: String },
+    Slip {
+        slip: String,
+    },
     /// The overlay that has the keys: none, prompt, confirm, menu, palette, help.
-    Overlay { overlay: String },
+    Overlay {
+        overlay: String,
+    },
     /// What a confirmation asks next: y, target, second, countdown.
-    Asks { asks: String },
+    Asks {
+        asks: String,
+    },
     /// The error or hint shown in the overlay holds these words.
-    Says { says: String },
+    Says {
+        says: String,
+    },
     /// What stands in a prompt.
-    Typed { typed: String },
+    Typed {
+        typed: String,
+    },
     /// The name of the entry that was recorded last.
-    Recorded { recorded: String },
+    Recorded {
+        recorded: String,
+    },
     /// So many entries are on disk.
-    Entries { entries: usize },
+    Entries {
+        entries: usize,
+    },
     /// The screen under any overlay.
-    Screen { screen: String },
+    Screen {
+        screen: String,
+    },
     /// The step, gate or choice under the cursor.
-    Cursor { cursor: String },
+    Cursor {
+        cursor: String,
+    },
     /// What is saved: saved, failed, lost.
-    Saving { saving: String },
+    Saving {
+        saving: String,
+    },
     /// How far: `3/7`.
     Progress {
         progress: String,
         must: Option<String>,
     },
     /// The baseline's median of a metric; 0 when there is none.
-    Baseline { baseline: String, median: f64 },
+    Baseline {
+        baseline: String,
+        median: f64,
+    },
     /// What keeps the run from being closed holds these words; empty for nothing.
-    Owed { owed: String },
+    Owed {
+        owed: String,
+    },
     /// How far a soak has come.
     Soak {
         soak: String,
@@ -210,17 +266,30 @@ enum Expect {
         restarts: u32,
     },
     /// The clipboard got this text last.
-    Copied { copied: String },
+    Copied {
+        copied: String,
+    },
     /// The run was last written to this directory, with so many entries.
-    Elsewhere { elsewhere: String, holds: usize },
+    Elsewhere {
+        elsewhere: String,
+        holds: usize,
+    },
     /// The bell rang so often.
-    Bells { bells: usize },
+    Bells {
+        bells: usize,
+    },
     /// What goes on without being asked: `counting 10s`, `walking R1.1`, `waits for R1.2`; empty for nothing.
-    Doing { doing: String },
+    Doing {
+        doing: String,
+    },
     /// What the board says of our own end of the network; empty while we see.
-    BlindTo { blind_to: String },
+    BlindTo {
+        blind_to: String,
+    },
     /// The program is to be left.
-    Left { left: bool },
+    Left {
+        left: bool,
+    },
 }
 
 #[test]
@@ -457,7 +526,7 @@ impl Telling {
 
     fn expect(&mut self, expect: &Expect) -> Result<(), String> {
         match expect {
-            Expect::Step { .. } => self.expect_step(expect),
+            Expect::Step(looks) => self.expect_step(looks),
             Expect::Spawned { .. }
             | Expect::NothingSpawned { .. }
             | Expect::Signal { .. }
@@ -482,8 +551,8 @@ impl Telling {
         }
     }
 
-    fn expect_step(&self, expect: &Expect) -> Result<(), String> {
-        let Expect::Step {
+    fn expect_step(&self, looks: &StepLooks) -> Result<(), String> {
+        let StepLooks {
             step,
             status,
             basis,
@@ -495,10 +564,7 @@ impl Telling {
             source,
             observed,
             seen_before,
-        } = expect
-        else {
-            return Ok(());
-        };
+        } = looks;
         let index = self.step(step)?;
         let run = &self.world.app.run;
         let state = run.state(index);

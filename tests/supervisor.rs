@@ -188,6 +188,9 @@ async fn p5_a_run_whose_disk_failed_goes_on_elsewhere_and_takes_no_command_for_n
     screen.wait_for("entries are in").await;
     screen.send("q").await;
     screen.finish().await;
+    let said = screen.screen().replace('\n', "");
+    let way = format!("--state-dir {}", elsewhere.display());
+    assert!(said.contains(&way), "{said}");
     cue(&fifo).await;
     scene.quiet().await;
     let arguments = ["resume", "--state-dir", elsewhere.to_str().unwrap()];

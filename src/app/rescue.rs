@@ -43,11 +43,9 @@ impl App {
         match result {
             Err(why) => self.say(Tone::Alarm, format!("NOT SAVED: {why}")),
             Ok(()) => {
-                let how = format!(
-                    "all {} entries are in {dir}; leave, then: tminus resume {} --state-dir {dir}",
-                    self.run.log.len(),
-                    self.run.id
-                );
+                let count = self.run.log.len();
+                let how = format!("all {count} entries are in {dir}; leaving says how to go on");
+                self.moved_to = Some(dir.to_owned());
                 self.saving = Saving::Lost(how.clone());
                 self.say(Tone::Warning, how);
             }

@@ -462,7 +462,7 @@ impl Prepared {
         let records = self.journal.is_some();
         let mut notices = context.notices.clone();
         notices.extend(self.notices);
-        let left = drive(Session {
+        let parting = drive(Session {
             runbook: Arc::new(self.runbook),
             probed: self.probed.map(Arc::new),
             run_dir: context.store.run_dir(&self.run).ok(),
@@ -487,14 +487,27 @@ impl Prepared {
             notices,
         });
         drop(self.demonstration);
-        if records {
-            say_how_to_return(context, &self.run);
+        let moved_to = parting
+            .as_ref()
+            .ok()
+            .and_then(|parting| parting.moved_to.as_deref());
+        match moved_to {
+            Some(dir) => say_where_it_went(&self.run, dir),
+            None if records => say_how_to_return(context, &self.run),
+            None => {}
         }
-        match left? {
+        match parting?.left {
             Left::Asked => Ok(Exit::Ok),
             Left::Signalled => Ok(Exit::Interrupted),
         }
     }
+}
+
+/// The journal here ends where its disk failed; going on with it would leave out what happened since.
+fn say_where_it_went(run: &str, dir: &str) {
+    output::say(format!(
+        "run {run} goes on in {dir}: tminus resume {run} --state-dir {dir}"
+    ));
 }
 
 /// The last line that an operator sees: the run is not over because the program is.

@@ -123,11 +123,20 @@ pub enum Left {
     Signalled,
 }
 
+/// What a session leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parting {
+    /// How it ended.
+    pub left: Left,
+    /// The directory that the run goes on in, if its own disk has failed.
+    pub moved_to: Option<String>,
+}
+
 /// Runs a session until the operator leaves.
 ///
 /// # Errors
 /// When the terminal can't be used, or tasks can't be started. What was recorded is safe in either case.
-pub fn drive(session: Session) -> Result<Left, SessionError> {
+pub fn drive(session: Session) -> Result<Parting, SessionError> {
     let runtime = start_runtime()?;
     term::install_panic_hook();
     let left = runtime.block_on(async {
@@ -327,14 +336,15 @@ impl Turn {
         })
     }
 
-    async fn run(&mut self) -> Result<Left, SessionError> {
+    async fn run(&mut self) -> Result<Parting, SessionError> {
         // A terminal that can't be drawn on any more is gone: what became known is recorded all the same.
         let left = self.turn_until_left().await.unwrap_or(Left::Signalled);
         if let Some(pager) = self.pager.take() {
             pager.close().await;
         }
         self.leave();
-        Ok(left)
+        let moved_to = self.app.moved_to.take();
+        Ok(Parting { left, moved_to })
     }
 
     async fn turn_until_left(&mut self) -> Result<Left, SessionError> {
