@@ -230,7 +230,7 @@ const VARIANTS: &[Variant] = &[
         "1. [ ] a\n2. [x] b\n   1. [ ] c\n3) [ ] d\n",
         4,
         &["a", "b", "  c", "d"],
-        &["1 ticked boxes start open"],
+        &["aren't those of a run: 1"],
     ),
     (
         "all three bullets",
@@ -251,14 +251,14 @@ const VARIANTS: &[Variant] = &[
         "- ☐ a\n- ☑ b\n- ✅ c\n",
         3,
         &["a", "b", "c"],
-        &["2 ticked boxes start open"],
+        &["aren't those of a run: 2"],
     ),
     (
         "ticks of both sizes",
         "- [x] a\n- [X] b\n",
         2,
         &["a", "b"],
-        &["2 ticked boxes start open"],
+        &["aren't those of a run: 2"],
     ),
     (
         "odd marks",

@@ -320,7 +320,7 @@ fn mind_matrix_keeps_triggers_upkeep_and_loses_its_ticks() {
         seed.import
             .guesses
             .iter()
-            .any(|note| note.line == 336 && note.what.starts_with("8 ticked"))
+            .any(|note| note.line == 336 && note.what.ends_with("those of a run: 8"))
     );
     assert_eq!(seed.section("Success Criteria").len(), 8);
     let week = seed.section("Within 1 week");

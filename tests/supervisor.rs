@@ -185,7 +185,7 @@ async fn p5_a_run_whose_disk_failed_goes_on_elsewhere_and_takes_no_command_for_n
     screen.send("\x15").await;
     screen.send(elsewhere.to_str().unwrap()).await;
     screen.send("\r").await;
-    screen.wait_for("entries are in").await;
+    screen.wait_for("is saved in").await;
     screen.send("q").await;
     screen.finish().await;
     let said = screen.screen().replace('\n', "");

@@ -61,16 +61,17 @@ pub async fn left(mut terminal: Terminal) -> f64 {
     milliseconds(begin.elapsed())
 }
 
-/// Moves the cursor down and up and waits each time until the line below the panels names the step under it. That line
-/// is among the last of a frame, and it is known beforehand: a frame that comes in two parts can't be taken for the
-/// next one.
+/// Moves the cursor down and up and waits each time until the list shows it at the step. That row is known beforehand:
+/// a frame that comes in two parts can't be taken for the next one.
 pub async fn key_latencies(terminal: &mut Terminal, count: usize) -> (Vec<f64>, f64) {
     let mut times = Vec::new();
     let mut bytes = Vec::new();
     let here = named(terminal);
     terminal.send("j").await;
     terminal
-        .wait_until("the next step", |screen| line_above_keys(screen) != here)
+        .wait_until("the next step", |screen| {
+            !under_cursor(screen).is_empty() && under_cursor(screen) != here
+        })
         .await;
     let there = named(terminal);
     for turn in 0..count {
@@ -83,7 +84,7 @@ pub async fn key_latencies(terminal: &mut Terminal, count: usize) -> (Vec<f64>, 
         let begin = Instant::now();
         terminal.send(key).await;
         terminal
-            .wait_until(wanted, |screen| line_above_keys(screen) == *wanted)
+            .wait_until(wanted, |screen| under_cursor(screen) == *wanted)
             .await;
         times.push(milliseconds(begin.elapsed()));
         bytes.push((terminal.received.len() - before) as f64);
@@ -92,11 +93,15 @@ pub async fn key_latencies(terminal: &mut Terminal, count: usize) -> (Vec<f64>, 
 }
 
 fn named(terminal: &Terminal) -> String {
-    line_above_keys(&terminal.screen()).to_owned()
+    under_cursor(&terminal.screen()).to_owned()
 }
 
-fn line_above_keys(screen: &str) -> &str {
-    screen.lines().rev().nth(1).unwrap_or("").trim_end()
+/// The cursor's row in the list of items, which is the second of the board's columns.
+fn under_cursor(screen: &str) -> &str {
+    let row = screen.lines().find_map(|line| line.split("││>").nth(1));
+    row.and_then(|row| row.split('│').next())
+        .unwrap_or("")
+        .trim_end()
 }
 
 /// Prints one figure.

@@ -43,8 +43,7 @@ impl App {
         match result {
             Err(why) => self.say(Tone::Alarm, format!("NOT SAVED: {why}")),
             Ok(()) => {
-                let count = self.run.log.len();
-                let how = format!("all {count} entries are in {dir}; leaving says how to go on");
+                let how = format!("everything is saved in {dir}; leaving says how to go on");
                 self.moved_to = Some(dir.to_owned());
                 self.saving = Saving::Lost(how.clone());
                 self.say(Tone::Warning, how);

@@ -227,7 +227,7 @@ fn fields(lines: &[&str]) -> Vec<Field> {
             _ if remark => fields.push(Field {
                 line: index + 2,
                 key: REMARK.to_owned(),
-                value: line.trim_start_matches(['#', ' ']).to_owned(),
+                value: line.trim_start_matches(['#', ' ']).trim_end().to_owned(),
             }),
             // Something else: no front matter after all.
             _ => return Vec::new(),

@@ -105,7 +105,7 @@ impl Arranger<'_> {
         let (count, line) = self.shared.ticked;
         if count > 0 {
             let what = format!(
-                "{count} ticked boxes start open: a checklist's ticks aren't those of a run"
+                "ticked boxes that start open, as a checklist's ticks aren't those of a run: {count}"
             );
             self.shared.notes.guess(line, &what);
             self.outline
