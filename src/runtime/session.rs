@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{Event, EventStream};
 use crossterm::execute;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::future::poll_immediate;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -165,7 +165,7 @@ pub fn pick(mut picker: Picker, theme: &Theme) -> Result<PickerOutcome, SessionE
                 .draw(|frame| ui::picker::draw(&picker, theme, frame))
                 .map_err(SessionError::Terminal)?;
             let event = tokio::select! {
-                event = input.next() => event,
+                event = term::next_event(&mut input) => event,
                 _ = signals.next() => None,
             };
             let Some(Ok(event)) = event else {
@@ -363,7 +363,7 @@ impl Turn {
         loop {
             self.draw_if_due()?;
             let woken = self.wait().await;
-            if let Some(left) = self.take_in(woken)? {
+            if let Some(left) = self.take_in(woken).await? {
                 return Ok(left);
             }
         }
@@ -407,7 +407,7 @@ impl Turn {
     }
 
     /// Takes in what woke the loop, and everything else that is queued by now.
-    fn take_in(&mut self, first: Woken) -> Result<Option<Left>, SessionError> {
+    async fn take_in(&mut self, first: Woken) -> Result<Option<Left>, SessionError> {
         let mut next = Some(first);
         while let Some(woken) = next {
             match woken {
@@ -431,15 +431,18 @@ impl Turn {
             if self.leaving {
                 return Ok(Some(Left::Asked));
             }
-            next = self.queued();
+            next = self.queued().await;
         }
         self.take_output();
         Ok(None)
     }
 
     /// The next thing that is there already.
-    fn queued(&mut self) -> Option<Woken> {
-        if let Some(Some(Ok(event))) = next_input(&mut self.input).now_or_never() {
+    ///
+    /// Asked with this task's own waker: the stream of events keeps the one that it was asked with first, and with one
+    /// that wakes nobody a key would wait for the next tick of the clock.
+    async fn queued(&mut self) -> Option<Woken> {
+        if let Some(Some(Ok(event))) = poll_immediate(next_input(&mut self.input)).await {
             self.urgent = true;
             return Some(self.meaning(event));
         }
@@ -632,7 +635,7 @@ impl Turn {
 /// The next event of the terminal; waits for ever while somebody else has it.
 async fn next_input(input: &mut Option<EventStream>) -> Option<io::Result<Event>> {
     match input {
-        Some(input) => input.next().await,
+        Some(input) => term::next_event(input).await,
         None => std::future::pending().await,
     }
 }

@@ -13,13 +13,15 @@ use std::thread::{self, ThreadId};
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event,
-    KeyEventKind, KeyModifiers, MouseEventKind,
+    EventStream, KeyEventKind, KeyModifiers, MouseEventKind,
 };
 use crossterm::style::ResetColor;
 use crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{event, execute};
+use futures_util::StreamExt as _;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use rustix::termios::{self, OptionalActions};
 
 use super::redaction;
 use crate::app::Msg;
@@ -28,6 +30,28 @@ use crate::ui::text::visible;
 
 /// Whether the terminal is ours now; says whether there is anything to give back.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The terminal's next event; `None` when there will be none.
+pub async fn next_event(input: &mut EventStream) -> Option<io::Result<Event>> {
+    let event = input.next().await;
+    if let Some(Ok(Event::Resize(..))) = event {
+        wake_reader();
+    }
+    event
+}
+
+/// Has the reader of the terminal look again whether there are keys.
+///
+/// crossterm waits for edges: where a key and the signal of a resize wake it together and the signal comes first, it
+/// forgets the key until the next one. Linux wakes the readers of a terminal whose modes are set, also to what they
+/// are. crossterm's `use-dev-tty` waits for levels, but its stream answers keys a tenth of a second late.
+fn wake_reader() {
+    let terminal = io::stdin();
+    if let Ok(modes) = termios::tcgetattr(&terminal) {
+        // A terminal that is gone shows itself as the end of input.
+        let _ = termios::tcsetattr(&terminal, OptionalActions::Now, &modes);
+    }
+}
 
 /// The terminal while it is ours.
 #[derive(Debug)]
