@@ -64,6 +64,11 @@ fn snapshot_stage(name: &str, stage: &Stage, size: (u16, u16)) {
     snapshot(name, &text_and_styles(&buffer));
 }
 
+fn snapshot_without_colour(name: &str, stage: &Stage) {
+    let (buffer, _) = drawn(&stage.app, &without_colour(), SMALL);
+    snapshot(name, &text_and_styles(&buffer));
+}
+
 fn without_colour() -> Theme {
     Theme::new(Palette {
         depth: ColourDepth::None,
@@ -174,11 +179,7 @@ fn a_running_command() {
     let stage = rolling_out();
     snapshot_stage("step_running_80x24", &stage, SMALL);
     snapshot_stage("step_running_120x40", &stage, LARGE);
-    let (buffer, _) = drawn(&stage.app, &without_colour(), SMALL);
-    snapshot(
-        "step_running_80x24_no_colour_ascii",
-        &text_and_styles(&buffer),
-    );
+    snapshot_without_colour("step_running_80x24_no_colour_ascii", &stage);
 }
 
 #[test]
@@ -405,11 +406,7 @@ fn a_rollback_on_its_way() {
     let stage = going_back();
     snapshot_stage("rollback_walking_80x24", &stage, SMALL);
     snapshot_stage("rollback_walking_120x40", &stage, LARGE);
-    let (buffer, _) = drawn(&stage.app, &without_colour(), SMALL);
-    snapshot(
-        "rollback_walking_80x24_no_colour_ascii",
-        &text_and_styles(&buffer),
-    );
+    snapshot_without_colour("rollback_walking_80x24_no_colour_ascii", &stage);
 }
 
 #[test]
